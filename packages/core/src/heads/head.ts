@@ -1,0 +1,42 @@
+import type { Graph, Value } from "../ir/graph.ts";
+import type { Options } from "../options.ts";
+import type { Random } from "../random.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import type { Matrix } from "../tensor.ts";
+
+/** What every head is given beside the features, labels and its own settings. */
+export interface FitContext {
+  /** Number of classes C; labels are 0 … C − 1. Every class must occur. */
+  readonly classes: number;
+  /** Weight of each class [C], multiplying its rows; all 1 when left out. "balanced" means N / (C · count). */
+  readonly classWeights?: readonly number[] | "balanced";
+  /** Weight of each row [N]. */
+  readonly weights?: Float32Array;
+  readonly random: Random;
+  /** Executes large products; without one the head computes in JavaScript. */
+  readonly runtime?: Runtime;
+}
+
+/** A learner on fixed-length features. New ones: one file here and one line in `index.ts`. */
+export interface Head {
+  readonly about: string;
+  readonly options: Options;
+  /** Learns from features [N, D] and labels [N]; returns a new classifier and changes nothing. */
+  fit(
+    features: Matrix,
+    labels: Int32Array,
+    settings: Readonly<Record<string, unknown>>,
+    context: FitContext,
+  ): Promise<Classifier>;
+}
+
+/** What a head has learnt. */
+export interface Classifier {
+  readonly classes: number;
+  /** What was chosen in fitting (strength, temperature …), for the record. */
+  readonly chosen: Readonly<Record<string, number | string>>;
+  /** Class probabilities [N, C] of features [N, D]. */
+  predict(features: Matrix): Matrix;
+  /** Appends the same computation to a graph whose `features` value is [batch, D]; returns the probabilities [batch, C]. */
+  append(graph: Graph, features: Value): Value;
+}

@@ -1,0 +1,32 @@
+import type { Tensor } from "../tensor.ts";
+
+export type Feeds = Readonly<Record<string, Tensor>>;
+export type Results = Record<string, Tensor>;
+
+/** An executable model. Runs queue up: a second call starts when the first is done. */
+export interface Session {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  /**
+   * Executes the model. `feeds` over bound tensors must cover every input; `fetches` names the outputs wanted, all when
+   * left out. The given tensors are not changed; the results belong to the caller.
+   */
+  run(feeds: Feeds, fetches?: readonly string[]): Promise<Results>;
+  /** Keeps tensors beside the session, to be fed to every later run without copying them again (null lets go). */
+  bind(feeds: Readonly<Record<string, Tensor | null>>): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface LoadOptions {
+  /** Files that external data refers to, by location. */
+  readonly externalData?: Readonly<Record<string, Uint8Array>>;
+  /** Trade of start-up against speed; "all" by default. */
+  readonly optimization?: "none" | "basic" | "extended" | "all";
+}
+
+/** Something that executes ONNX models: ONNX Runtime in a worker thread under Node, onnxruntime-web in a browser. */
+export interface Runtime {
+  readonly device: string;
+  load(model: Uint8Array, options?: LoadOptions): Promise<Session>;
+  close(): Promise<void>;
+}
