@@ -102,3 +102,22 @@ function requireSize(what: string, shape: readonly number[], length: number): vo
     );
   }
 }
+
+/**
+ * A sparse float32 matrix in compressed rows, [rows, columns]: row i has columns `indices[j]` with `values[j]` for j
+ * from `offsets[i]` to `offsets[i + 1]`, ascending within a row.
+ */
+export interface SparseMatrix {
+  readonly rows: number;
+  readonly columns: number;
+  readonly offsets: Int32Array;
+  readonly indices: Int32Array;
+  readonly values: Float32Array;
+}
+
+/** Features of N rows: dense, or sparse for counts of words. */
+export type Features = Matrix | SparseMatrix;
+
+export function isSparse(features: Features): features is SparseMatrix {
+  return "offsets" in features;
+}

@@ -2,7 +2,7 @@ import type { Graph, Value } from "../ir/graph.ts";
 import type { Options } from "../options.ts";
 import type { Random } from "../random.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import type { Matrix } from "../tensor.ts";
+import type { Features, Matrix } from "../tensor.ts";
 
 /** What every head is given beside the features, labels and its own settings. */
 export interface FitContext {
@@ -23,7 +23,7 @@ export interface Head {
   readonly options: Options;
   /** Learns from features [N, D] and labels [N]; returns a new classifier and changes nothing. */
   fit(
-    features: Matrix,
+    features: Features,
     labels: Int32Array,
     settings: Readonly<Record<string, unknown>>,
     context: FitContext,
@@ -36,7 +36,7 @@ export interface Classifier {
   /** What was chosen in fitting (strength, temperature …), for the record. */
   readonly chosen: Readonly<Record<string, number | string>>;
   /** Class probabilities [N, C] of features [N, D]. */
-  predict(features: Matrix): Matrix;
+  predict(features: Features): Matrix;
   /** Appends the same computation to a graph whose `features` value is [batch, D]; returns the probabilities [batch, C]. */
   append(graph: Graph, features: Value): Value;
 }

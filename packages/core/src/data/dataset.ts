@@ -1,0 +1,38 @@
+/**
+ * Where the input of a row is. Images stay in their files until needed, so a data set of any size fits in memory.
+ * `raw` images are uncompressed bytes inside a (possibly compressed) file, as in IDX: [height, width, channels] uint8.
+ */
+export type Input =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "image"; readonly path: string }
+  | {
+      readonly kind: "raw";
+      readonly path: string;
+      readonly offset: number;
+      readonly height: number;
+      readonly width: number;
+      readonly channels: number;
+    };
+
+export type Split = "train" | "val" | "test";
+
+/** One example. `where` names it for people: "messages.csv row 17" or "train/ants/1.jpg". */
+export interface Row {
+  readonly where: string;
+  readonly input: Input;
+  /** Class name; null where the row is unlabelled. */
+  readonly label: string | null;
+  readonly split: Split | null;
+  /** Rows of one group (patient, page, author) never stand in different parts. */
+  readonly group: string | null;
+  readonly weight: number;
+}
+
+/** Rows with what is known of all of them. `classes` is sorted; `skipped` lists rows left out by `--on-error skip`. */
+export interface Dataset {
+  readonly source: string;
+  readonly task: "image-classification" | "text-classification";
+  readonly classes: readonly string[];
+  readonly rows: readonly Row[];
+  readonly skipped: readonly string[];
+}

@@ -1,0 +1,12 @@
+// What every JavaScript platform has beyond the language: declared here, so that the core needs neither DOM nor Node types.
+export {};
+
+declare global {
+  class TextEncoder {
+    encode(text: string): Uint8Array<ArrayBuffer>;
+  }
+  class TextDecoder {
+    constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
+    decode(bytes?: Uint8Array, options?: { stream?: boolean }): string;
+  }
+}
