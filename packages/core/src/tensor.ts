@@ -24,10 +24,16 @@ export type DataType =
   | "uint4"
   | "int4"
   | "float4e2m1"
+  | "float6e2m3"
+  | "float6e3m2"
   | "uint2"
   | "int2";
 
-/** Storage of a tensor's elements. Types that JavaScript lacks keep their bits: float16 and bfloat16 in Uint16Array. */
+/**
+ * Storage of a tensor's elements. Types that JavaScript lacks keep their bits: float16 and bfloat16 in Uint16Array, bool
+ * and the 8-bit floats in Uint8Array. Types narrower than a byte stay packed as ONNX packs them, low bits first, in
+ * Uint8Array; a complex number is two neighbouring floats.
+ */
 export type TensorData =
   | Float32Array
   | Float64Array
@@ -41,7 +47,10 @@ export type TensorData =
   | BigUint64Array
   | readonly string[];
 
-/** A dense tensor in row-major order. `data` has as many elements as the product of `shape`; a scalar has shape []. */
+/**
+ * A dense tensor in row-major order. `data` has as many elements as the product of `shape` (see TensorData for packed and
+ * complex types); a scalar has shape [].
+ */
 export interface Tensor {
   readonly dtype: DataType;
   readonly shape: readonly number[];
