@@ -1,0 +1,3 @@
+export { type HubReference, parseHubReference } from "./reference.ts";
+export { type HubSettings, hubSettings } from "./settings.ts";
+export { openSnapshot, type Snapshot } from "./snapshot.ts";
