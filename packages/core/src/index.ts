@@ -1,4 +1,8 @@
 export type * from "./data/dataset.ts";
+export { disjointSets, inputKeys, normalisedText, rowGroups } from "./data/identity.ts";
+export * from "./data/natural.ts";
+export * from "./data/parts.ts";
+export * from "./data/split.ts";
 export * from "./errors.ts";
 export type * from "./heads/head.ts";
 export * from "./ir/build.ts";

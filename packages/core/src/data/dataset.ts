@@ -1,6 +1,7 @@
 /**
  * Where the input of a row is. Images stay in their files until needed, so a data set of any size fits in memory.
- * `raw` images are uncompressed bytes inside a (possibly compressed) file, as in IDX: [height, width, channels] uint8.
+ * `raw` images are uncompressed bytes inside a (possibly compressed) file, as in IDX: [height, width, channels] uint8
+ * from byte `offset` of the file once unpacked.
  */
 export type Input =
   | { readonly kind: "text"; readonly text: string }
@@ -28,6 +29,16 @@ export interface Row {
   readonly weight: number;
 }
 
+/** The columns a table was read by; null where it has none for that purpose. */
+export interface Columns {
+  readonly text: string | null;
+  readonly image: string | null;
+  readonly label: string | null;
+  readonly split: string | null;
+  readonly group: string | null;
+  readonly weight: string | null;
+}
+
 /** Rows with what is known of all of them. `classes` is sorted; `skipped` lists rows left out by `--on-error skip`. */
 export interface Dataset {
   readonly source: string;
@@ -35,4 +46,10 @@ export interface Dataset {
   readonly classes: readonly string[];
   readonly rows: readonly Row[];
   readonly skipped: readonly string[];
+  /** How the source was understood: the format's name, and for tables the columns and the encoding of the file. */
+  readonly format?: string;
+  readonly columns?: Columns;
+  readonly encoding?: string;
+  /** What a person should know of how it was read: columns guessed, files left out, blank lines passed over. */
+  readonly notes?: readonly string[];
 }
