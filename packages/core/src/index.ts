@@ -8,6 +8,7 @@ export type * from "./heads/head.ts";
 export * from "./ir/build.ts";
 export type * from "./ir/graph.ts";
 export * from "./ir/order.ts";
+export { externalFiles } from "./onnx/external-files.ts";
 export { type ReadModelOptions, readModel } from "./onnx/read.ts";
 export { readTensor, writeTensor } from "./onnx/tensor.ts";
 export { type ExternalModel, writeExternal, writeModel } from "./onnx/write.ts";
