@@ -1,3 +1,3 @@
-export { type HubReference, parseHubReference } from "./reference.ts";
+export { DEFAULT_REVISION, type HubReference, isCommit, parseHubReference } from "./reference.ts";
 export { type HubSettings, hubSettings } from "./settings.ts";
 export { openSnapshot, type Snapshot } from "./snapshot.ts";
