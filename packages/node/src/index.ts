@@ -1,3 +1,10 @@
 export * from "@graft-ml/core";
 export * from "./backbones/index.ts";
-export * from "./hub/index.ts";
+export {
+  type HubReference,
+  type HubSettings,
+  hubSettings,
+  openSnapshot,
+  parseHubReference,
+  type Snapshot,
+} from "./hub/index.ts";
