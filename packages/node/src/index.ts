@@ -8,3 +8,4 @@ export {
   parseHubReference,
   type Snapshot,
 } from "./hub/index.ts";
+export * from "./runtime/index.ts";

@@ -1,6 +1,8 @@
 import type { Tensor } from "../tensor.ts";
 
+/** Tensors for the inputs of a model, by name. */
 export type Feeds = Readonly<Record<string, Tensor>>;
+/** The outputs of a run, by name. */
 export type Results = Record<string, Tensor>;
 
 /** An executable model. Runs queue up: a second call starts when the first is done. */
@@ -9,12 +11,17 @@ export interface Session {
   readonly outputNames: readonly string[];
   /**
    * Executes the model. `feeds` over bound tensors must cover every input; `fetches` names the outputs wanted, all when
-   * left out. The given tensors are not changed; the results belong to the caller.
+   * left out. The given tensors are not changed (and must not be until the run is done); the results belong to the caller.
    */
-  run(feeds: Feeds, fetches?: readonly string[]): Promise<Results>;
+  run(feeds: Feeds, fetches?: readonly string[], options?: RunOptions): Promise<Results>;
   /** Keeps tensors beside the session, to be fed to every later run without copying them again (null lets go). */
   bind(feeds: Readonly<Record<string, Tensor | null>>): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface RunOptions {
+  /** Gives the feeds' memory away, which saves a copy: their arrays may be empty afterwards. */
+  readonly transfer?: boolean;
 }
 
 export interface LoadOptions {

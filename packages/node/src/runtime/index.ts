@@ -1,0 +1,2 @@
+export { coresIn, physicalCores } from "./cores.ts";
+export { type Device, type OrtRuntime, type OrtRuntimeOptions, ortRuntime } from "./ort-runtime.ts";

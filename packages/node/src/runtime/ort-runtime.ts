@@ -1,0 +1,182 @@
+import {
+  type Feeds,
+  fromOrt,
+  InputError,
+  type LoadOptions,
+  type Results,
+  type Runtime,
+  requireFeedable,
+  requireFeeds,
+  type Session,
+  sessionOptions,
+  type Tensor,
+} from "@graft-ml/core";
+import { type Connection, connect } from "./connection.ts";
+import { physicalCores } from "./cores.ts";
+import { requireDevice } from "./device.ts";
+
+export type Device = "cpu" | "webgpu" | "cuda";
+
+export interface OrtRuntimeOptions {
+  readonly device?: Device;
+  /** Threads that share one operator's work; the physical cores by default. */
+  readonly threads?: number;
+  /** Runs sent to the thread before the first of them is done; further ones wait their turn on the caller's side. */
+  readonly queue?: number;
+  /** Lets idle threads wait in a loop: quicker for small models, at the expense of whatever else the machine does. */
+  readonly spinning?: boolean;
+}
+
+/** ONNX Runtime in a worker thread. */
+export interface OrtRuntime extends Runtime {
+  readonly device: Device;
+  readonly threads: number;
+}
+
+/** A tensor as it travels between the threads. */
+interface Wire {
+  readonly type: string;
+  readonly dims: readonly number[];
+  readonly data: unknown;
+}
+
+/**
+ * ONNX Runtime in a worker thread of its own, so that a run leaves the event loop free. Feeds are copied into the thread
+ * (given away with `transfer`), results are moved out of it. A thread that dies fails every call with its cause. An idle
+ * runtime does not keep the process alive; `close` gives its memory back. Throws an InputError that names what is there
+ * where `device` is absent.
+ */
+export async function ortRuntime(options: OrtRuntimeOptions = {}): Promise<OrtRuntime> {
+  const { device = "cpu", threads = physicalCores(), queue = 2, spinning = true } = options;
+  requireCount("threads", threads);
+  requireCount("queue", queue);
+  const thread = connect(new URL("./worker.js", import.meta.url), queue);
+  const settings = {
+    executionProviders: [device],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 4,
+    extra: { session: { intra_op: { allow_spinning: spinning ? "1" : "0" } } },
+  };
+  if (device !== "cpu") {
+    try {
+      await requireDevice(thread, device, settings);
+    } catch (error) {
+      await thread.stop();
+      throw error;
+    }
+  }
+  let sessions = 0;
+  return {
+    device,
+    threads,
+    async load(model, loading = {}) {
+      const session = sessions++;
+      const names = await load(thread, session, model, loading, settings);
+      return sessionIn(thread, session, names);
+    },
+    close: () => thread.stop(),
+  };
+}
+
+async function load(
+  thread: Connection,
+  session: number,
+  model: Uint8Array,
+  loading: LoadOptions,
+  settings: Readonly<Record<string, unknown>>,
+): Promise<Names> {
+  const bytes = Uint8Array.prototype.slice.call(model); // the caller keeps its own; a Buffer's slice would be a view
+  try {
+    const options = { ...settings, ...sessionOptions(loading) };
+    return (await thread.ask("load", { session, model: bytes, options }, [bytes.buffer])) as Names;
+  } catch (error) {
+    if (!thread.alive()) throw error;
+    throw new InputError(`ONNX Runtime does not load the model: ${(error as Error).message.trim()}`, {
+      cause: error,
+    });
+  }
+}
+
+interface Names {
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+}
+
+function sessionIn(thread: Connection, session: number, { inputNames, outputNames }: Names): Session {
+  const bound = new Set<string>();
+  let closing: Promise<void> | null = null;
+  const requireOpen = () => {
+    if (closing !== null) throw new Error("the session is closed");
+  };
+  return {
+    inputNames,
+    outputNames,
+    async run(feeds, fetches = outputNames, { transfer = false } = {}): Promise<Results> {
+      requireOpen();
+      requireFeeds(inputNames, { ...Object.fromEntries([...bound].map((name) => [name, true])), ...feeds });
+      const unknown = fetches.find((name) => !outputNames.includes(name));
+      if (unknown !== undefined)
+        throw new Error(`the model has no output "${unknown}"; it has ${outputNames.join(", ")}`);
+      return await thread.inTurn(async () => {
+        const sent = wires(feeds, transfer);
+        const request = { session, feeds: sent.wires, fetches };
+        const answer = (await thread.ask("run", request, sent.buffers)) as Record<string, Wire>;
+        return Object.fromEntries(
+          Object.entries(answer).map(([name, { type, dims, data }]) => [name, fromOrt(type, dims, data)]),
+        );
+      });
+    },
+    async bind(feeds) {
+      requireOpen();
+      for (const name of Object.keys(feeds)) {
+        if (!inputNames.includes(name))
+          throw new Error(`the model has no input "${name}"; it has ${inputNames.join(", ")}`);
+      }
+      const sent = wires(feeds, false);
+      await thread.ask("bind", { session, feeds: sent.wires }, sent.buffers);
+      for (const [name, tensor] of Object.entries(feeds)) {
+        if (tensor === null) bound.delete(name);
+        else bound.add(name);
+      }
+    },
+    close() {
+      closing ??= thread.alive() ? thread.ask("close", { session }, []).then(() => {}) : Promise.resolve();
+      return closing;
+    },
+  };
+}
+
+function wires(feeds: Feeds | Readonly<Record<string, Tensor | null>>, transfer: boolean) {
+  const buffers = new Set<ArrayBuffer>();
+  const sent: Record<string, Wire | null> = {};
+  for (const [name, tensor] of Object.entries(feeds)) {
+    if (tensor === null) {
+      sent[name] = null;
+      continue;
+    }
+    requireFeedable(name, tensor);
+    const data = transfer && ownsItsBuffer(tensor.data) ? tensor.data : copy(tensor.data);
+    if (ArrayBuffer.isView(data)) buffers.add(data.buffer as ArrayBuffer);
+    sent[name] = { type: tensor.dtype, dims: [...tensor.shape], data };
+  }
+  return { wires: sent, buffers: [...buffers] };
+}
+
+function ownsItsBuffer(data: Tensor["data"]): boolean {
+  return (
+    ArrayBuffer.isView(data) &&
+    data.buffer instanceof ArrayBuffer &&
+    data.byteLength === data.buffer.byteLength
+  );
+}
+
+/** A copy over a plain ArrayBuffer, whatever the source lies in. */
+function copy(data: Tensor["data"]): Tensor["data"] {
+  return data instanceof Uint8Array ? Uint8Array.prototype.slice.call(data) : data.slice();
+}
+
+function requireCount(name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1)
+    throw new InputError(`${name} must be a whole number from 1, got ${value}`);
+}
