@@ -18,6 +18,7 @@ export type Option =
       readonly about: string;
     };
 
+/** Options by name, as the field `options` of a head, strategy, score, format or command has them. */
 export type Options = Readonly<Record<string, Option>>;
 
 /** The values a set of options takes. */

@@ -127,6 +127,7 @@ export interface SparseMatrix {
 /** Features of N rows: dense, or sparse for counts of words. */
 export type Features = Matrix | SparseMatrix;
 
+/** Whether features are sparse. */
 export function isSparse(features: Features): features is SparseMatrix {
   return "offsets" in features;
 }

@@ -15,6 +15,7 @@ export type Input =
       readonly channels: number;
     };
 
+/** The part a row stands in where the data themselves say so. */
 export type Split = "train" | "val" | "test";
 
 /** One example. `where` names it for people: "messages.csv row 17" or "train/ants/1.jpg". */

@@ -3,6 +3,7 @@ import type { Dataset } from "./dataset.ts";
 import { inputKeys } from "./identity.ts";
 import { shots, splitDataset } from "./split.ts";
 
+/** How the parts are made where the data do not give them. */
 export interface PartsOptions {
   readonly seed: number;
   /** Share of the rows split off as the test part where the data bring none. */

@@ -2,6 +2,7 @@ import { InputError } from "../errors.ts";
 import type { Row } from "./dataset.ts";
 import { hashText, inputKeys, rowGroups } from "./identity.ts";
 
+/** What a split must respect beside its sizes. */
 export interface SplitOptions {
   readonly seed: number;
   /** Identities of the inputs [rows] as from `inputKeys`; equal ones stay together. Computed from the rows when left out. */

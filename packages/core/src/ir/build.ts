@@ -16,6 +16,7 @@ export type AttributeValue =
 /** What an operator accepts as an input: a value, a constant, or null for an optional input left out. */
 export type Operand = Value | Tensor | number | null;
 
+/** Of an operator that is appended: its domain (ai.onnx by default) and the stem of its name. */
 export interface ApplyOptions {
   readonly domain?: string;
   readonly name?: string;

@@ -77,6 +77,7 @@ export type Attribute = (
   | { readonly type: "opaque"; readonly value: Uint8Array }
 ) & { readonly doc?: string };
 
+/** The attributes of a node, by name. */
 export type Attributes = Map<string, Attribute>;
 
 /** An application of an operator. A null input or output is an optional one left out. */

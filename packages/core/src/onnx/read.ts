@@ -11,6 +11,7 @@ import type { Scope } from "./scope.ts";
 import { concat, type ReadContext } from "./tensor.ts";
 import { readValue } from "./value.ts";
 
+/** What `readModel` needs to know beside the file. */
 export interface ReadModelOptions {
   /** What messages call the model; "model" by default. */
   readonly source?: string;

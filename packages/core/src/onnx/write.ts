@@ -21,6 +21,7 @@ export function writeModel(model: Model): Uint8Array<ArrayBuffer> {
   return encode(model, () => null);
 }
 
+/** A model in two files. */
 export interface ExternalModel {
   readonly model: Uint8Array<ArrayBuffer>;
   /** The pieces of the external file in their order, to be written one after the other. */
