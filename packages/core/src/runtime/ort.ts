@@ -21,6 +21,7 @@ interface OrtSession {
   release(): Promise<void>;
 }
 
+/** How a package with ONNX Runtime's interface is used. */
 export interface OrtOptions {
   /** Name of the execution provider: "cpu" in Node, "wasm" or "webgpu" in a browser. */
   readonly device?: string;

@@ -19,11 +19,13 @@ export interface Session {
   close(): Promise<void>;
 }
 
+/** How one run treats its tensors. */
 export interface RunOptions {
   /** Gives the feeds' memory away, which saves a copy: their arrays may be empty afterwards. */
   readonly transfer?: boolean;
 }
 
+/** How a model is made executable. */
 export interface LoadOptions {
   /** Files that external data refers to, by location. */
   readonly externalData?: Readonly<Record<string, Uint8Array>>;
