@@ -4,6 +4,7 @@ export * from "./data/natural.ts";
 export * from "./data/parts.ts";
 export * from "./data/split.ts";
 export * from "./errors.ts";
+export type * from "./features/preprocess.ts";
 export type * from "./heads/head.ts";
 export * from "./ir/build.ts";
 export { cloneGraph, cloneModel, type ValueMap } from "./ir/clone.ts";

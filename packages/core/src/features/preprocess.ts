@@ -1,0 +1,21 @@
+import type { Input } from "../data/dataset.ts";
+import type { Feeds } from "../runtime/runtime.ts";
+
+/** Turns raw inputs into what a network is fed, always the same way. */
+export interface Preprocessor {
+  readonly kind: "image" | "text";
+  /** Differs wherever a setting differs that changes what is fed; part of every cache key. */
+  readonly fingerprint: string;
+  /**
+   * Tensors [n, …] by input name for n inputs, in order. A row's numbers depend on its own input alone, given that all
+   * inputs of one call have the same `extentOf`. Throws an InputError that names the input that cannot be read.
+   */
+  prepare(inputs: readonly Input[]): Promise<Feeds>;
+  /**
+   * Extent an input is padded to (tokens of a text, rounded up); left out where all inputs have one extent. Only inputs of
+   * equal extents may share a call of `prepare`.
+   */
+  extentOf?(input: Input): number;
+  /** What an artefact must hold to make this preprocessor again, by file name. */
+  files(): Readonly<Record<string, string | Uint8Array>>;
+}
