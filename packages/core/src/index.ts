@@ -17,6 +17,7 @@ export { printGraph, printModel, printShape } from "./ir/print.ts";
 export { consumers, type PruneOptions, producers, prune, type Use } from "./ir/prune.ts";
 export { type InferOptions, type Inferred, inferShapes } from "./ir/shapes.ts";
 export { validate } from "./ir/validate.ts";
+export * from "./metrics.ts";
 export { externalFiles } from "./onnx/external-files.ts";
 export { type ReadModelOptions, readModel } from "./onnx/read.ts";
 export { readTensor, writeTensor } from "./onnx/tensor.ts";
