@@ -5,6 +5,7 @@ export * from "./data/parts.ts";
 export * from "./data/split.ts";
 export * from "./errors.ts";
 export type * from "./features/preprocess.ts";
+export * from "./features/raw-pixels.ts";
 export type * from "./heads/head.ts";
 export * from "./ir/build.ts";
 export { cloneGraph, cloneModel, type ValueMap } from "./ir/clone.ts";

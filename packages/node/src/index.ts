@@ -8,4 +8,5 @@ export {
   parseHubReference,
   type Snapshot,
 } from "./hub/index.ts";
+export { type ImagePreprocessing, imagePreprocessor, rawPixels, readRawImage } from "./images/index.ts";
 export * from "./runtime/index.ts";

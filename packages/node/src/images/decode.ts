@@ -1,0 +1,70 @@
+import { readFile } from "node:fs/promises";
+import { type Input, InputError } from "@graft-ml/core";
+import sharp from "sharp";
+import { decodeBmp, isBmp } from "./bmp.ts";
+import { readRawImage } from "./raw.ts";
+import type { Pixels } from "./resample.ts";
+
+/** 134 million pixels: more than any camera, fewer than a decompression bomb. */
+const MOST_PIXELS = 2 ** 27;
+/** From here on an image is reduced while it is decoded, to SMALLEST times the size wanted; Pillow calls it reducing gap. */
+const LARGE = 6;
+const SMALLEST = 3;
+
+/**
+ * Decodes an image upright (EXIF orientation applied) to 8 bits a channel, as many channels as it has. Colour profiles are
+ * not applied, as Pillow does not apply them. `wanted` says to what size it will be resampled: an image at least six times
+ * as large both ways is reduced to three times that size on the way, which spares most of the work. Throws an InputError
+ * that names the file.
+ */
+export async function decode(input: Input, wanted: (size: Size) => Size = (size) => size): Promise<Pixels> {
+  if (input.kind === "text")
+    throw new InputError(`an image was expected, got the text ${JSON.stringify(input.text.slice(0, 40))}`);
+  if (input.kind === "raw") {
+    const { width, height, channels } = input;
+    return { width, height, channels, data: await readRawImage(input) };
+  }
+  const { path } = input;
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw new InputError(
+      error.code === "ENOENT"
+        ? `${path}: there is no such file; correct the path or take the row out`
+        : `${path} cannot be read: ${error.message}`,
+    );
+  });
+  if (isBmp(bytes)) return decodeBmp(bytes, path);
+  try {
+    return await decodeWithSharp(bytes, wanted);
+  } catch (error) {
+    throw new InputError(
+      `${path} is not an image that can be read (${bytes.length === 0 ? "it is empty" : firstLine(error)}); replace it or take it out`,
+      { cause: error },
+    );
+  }
+}
+
+/** Extents of an image in pixels. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+async function decodeWithSharp(bytes: Uint8Array, wanted: (size: Size) => Size): Promise<Pixels> {
+  const image = sharp(bytes, {
+    failOn: "warning",
+    limitInputPixels: MOST_PIXELS,
+    ignoreIcc: true,
+  }).autoOrient();
+  const { autoOrient, space } = await image.metadata();
+  const target = wanted(autoOrient);
+  const times = Math.min(autoOrient.width / target.width, autoOrient.height / target.height);
+  if (times >= LARGE)
+    image.resize(target.width * SMALLEST, target.height * SMALLEST, { fit: "fill", kernel: "linear" });
+  if (space !== "b-w") image.toColourspace("srgb");
+  const { data, info } = await image.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, channels: info.channels, data };
+}
+
+function firstLine(error: unknown): string {
+  return (error as Error).message.trim().split("\n")[0]!;
+}

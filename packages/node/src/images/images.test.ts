@@ -1,0 +1,172 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import type { Input, Tensor } from "@graft-ml/core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { JsonObject } from "../backbones/index.ts";
+import { decodeBmp } from "./bmp.ts";
+import { imagePreprocessor, rawPixels, readRawImage } from "./index.ts";
+
+const golden = fileURLToPath(new URL("golden/", import.meta.url));
+const file = (name: string): Input => ({ kind: "image", path: join(golden, name) });
+const network = (channels: number | null, height: number | null, width: number | null) => ({
+  name: "x",
+  layout: "NCHW" as const,
+  channels,
+  height,
+  width,
+});
+const half = { do_normalize: true, image_mean: [0.5, 0.5, 0.5], image_std: [0.5, 0.5, 0.5] };
+const square = (side: number, more: JsonObject = {}): JsonObject => ({
+  size: { height: side, width: side },
+  ...more,
+});
+const numbers = (tensor: Tensor | undefined) => Array.from(tensor!.data as Float32Array);
+
+interface Case {
+  readonly file: string;
+  readonly config: JsonObject;
+  readonly shape: [number, number, number];
+  readonly float32: string;
+}
+
+describe("the numbers are those of transformers over Pillow", async () => {
+  const { cases } = JSON.parse(await readFile(join(golden, "golden.json"), "utf8")) as { cases: Case[] };
+  test.each(cases)("$file $config", async ({ file: name, config, shape, float32 }) => {
+    const { x } = await imagePreprocessor({ config, input: network(...shape) }).prepare([file(name)]);
+    const bytes = Buffer.from(float32, "base64");
+    const expected = new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length));
+    expect(x!.shape).toEqual([1, ...shape]);
+    let largest = 0;
+    for (const [i, value] of expected.entries())
+      largest = Math.max(largest, Math.abs(value - (x!.data as Float32Array)[i]!));
+    // Bit for bit, but for images reduced while they are decoded: at most 4 of 255 here, in a pattern of 3 × 4 pixels.
+    expect(largest).toBeLessThanOrEqual(name === "large.jpg" ? (2 * 4.001) / 255 : 0);
+  });
+});
+
+test("a row's numbers do not depend on the other rows, nor on the layout", async () => {
+  const config = square(16, { resample: 2, ...half });
+  const alone = await imagePreprocessor({ config, input: network(3, 16, 16) }).prepare([file("alpha.png")]);
+  const inputs = ["photo.jpg", "alpha.png", "grey.jpg", "palette8.bmp", "photo.png"].map(file);
+  const together = await imagePreprocessor({ config, input: network(3, null, null) }).prepare(inputs);
+  expect(numbers(together.x).slice(768, 2 * 768)).toEqual(numbers(alone.x));
+  const last = await imagePreprocessor({
+    config,
+    input: { ...network(3, 16, 16), layout: "NHWC" },
+  }).prepare([file("alpha.png")]);
+  expect(last.x!.shape).toEqual([1, 16, 16, 3]);
+  const [first, other] = [numbers(alone.x), numbers(last.x)];
+  expect(other).toEqual(other.map((_, i) => first[(i % 3) * 256 + Math.floor(i / 3)]));
+});
+
+test("a network that takes bytes is fed bytes", async () => {
+  const config = square(8, { resample: 0, do_rescale: false });
+  const input = network(3, 8, 8);
+  const { x } = await imagePreprocessor({ config, input, dtype: "uint8" }).prepare([file("photo.png")]);
+  expect(x!.data).toBeInstanceOf(Uint8Array);
+  const floats = await imagePreprocessor({ config, input }).prepare([file("photo.png")]);
+  expect(Array.from(x!.data as Uint8Array)).toEqual(numbers(floats.x));
+  expect(() => imagePreprocessor({ config: square(8), input, dtype: "uint8" })).toThrow(
+    /takes bytes.*do_rescale/,
+  );
+});
+
+test("the fingerprint changes with what changes the numbers, and only with that", () => {
+  const of = (config: JsonObject) => imagePreprocessor({ config, input: network(3, 8, 8) }).fingerprint;
+  const plain = of(square(8));
+  expect(of({ ...square(8), do_resize: true, _comment: "the same" })).toBe(plain);
+  for (const more of [{ resample: 3 }, half, { rescale_factor: 0.5 }, { alpha_background: "black" }])
+    expect(of(square(8, more))).not.toBe(plain);
+});
+
+test("what files() gives makes the same preprocessing again", async () => {
+  const made = rawPixels({ size: 8, channels: 1 });
+  const config = JSON.parse(made.files()["preprocessor_config.json"] as string);
+  const again = imagePreprocessor({ config, input: { ...network(1, 8, 8), name: "pixels" } });
+  expect(again.fingerprint).toBe(made.fingerprint);
+  expect((await again.prepare([file("photo.jpg")])).pixels!.shape).toEqual([1, 1, 8, 8]);
+});
+
+describe("what cannot be right is refused by name", () => {
+  const prepare = (input: Input, config = square(8)) =>
+    imagePreprocessor({ config, input: network(3, 8, 8) }).prepare([file("photo.png"), input]);
+  test.each([
+    ["a truncated JPEG", file("broken.jpg"), /broken\.jpg is not an image that can be read.*replace it/],
+    ["no image at all", file("golden.json"), /golden\.json is not an image/],
+    ["a missing file", file("nothing.png"), /nothing\.png: there is no such file/],
+    ["a text", { kind: "text", text: "a cat" } as Input, /an image was expected, got the text "a cat"/],
+  ])("%s", async (_, input, message) => {
+    await expect(prepare(input)).rejects.toThrow(message);
+    await expect(prepare(input)).rejects.toMatchObject({ name: "InputError" });
+  });
+
+  test.each([
+    [square(8, { do_pad: true }), /"do_pad" is not supported/],
+    [{}, /"size" must be a number/],
+    [square(8, { resample: 7 }), /"resample" must be Pillow's number/],
+    [square(8, { do_normalize: true }), /"image_mean" must be 3 numbers/],
+    [square(8, { ...half, image_std: [1, 0, 1] }), /"image_std" must not be zero/],
+    [square(0), /"size.width" must be a whole number/],
+    [{ size: { shortest_edge: 8 }, crop_pct: 0.9 }, /"crop_pct" is not supported/],
+  ] as [JsonObject, RegExp][])("%j", (config, message) => {
+    expect(() => imagePreprocessor({ config, input: network(3, 8, 8) })).toThrow(message);
+  });
+
+  test("images of differing sizes", async () => {
+    const config = { size: { shortest_edge: 8 } };
+    expect(() => imagePreprocessor({ config, input: network(3, null, null) })).toThrow(/differing sizes/);
+    const fixed = imagePreprocessor({ config, input: network(3, 8, 8) });
+    await expect(fixed.prepare([file("photo.png")])).rejects.toThrow(/photo\.png becomes 10 × 8 pixels/);
+  });
+});
+
+describe("pixels inside a file", () => {
+  let folder: string;
+  const pixels = Uint8Array.from({ length: 2 * 12 }, (_, i) => i * 10);
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "graft-images-"));
+    await writeFile(join(folder, "a.gz"), gzipSync(pixels));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+  const raw = (offset: number) =>
+    ({ kind: "raw", path: join(folder, "a.gz"), offset, height: 4, width: 3, channels: 1 }) as const;
+
+  test("are found in a packed file", async () => {
+    expect(Array.from(await readRawImage(raw(12)))).toEqual(Array.from(pixels.subarray(12)));
+    const config: JsonObject = { size: { height: 4, width: 3 }, do_rescale: false };
+    const { x } = await imagePreprocessor({ config, input: network(1, 4, 3) }).prepare([raw(12), raw(0)]);
+    expect(numbers(x)).toEqual([...pixels.subarray(12), ...pixels.subarray(0, 12)]);
+    const colour = await imagePreprocessor({ config, input: network(3, 4, 3) }).prepare([raw(0)]);
+    expect(numbers(colour.x)).toEqual(
+      Array(3)
+        .fill([...pixels.subarray(0, 12)])
+        .flat(),
+    );
+  });
+
+  test("beyond the end of it are refused", async () => {
+    await expect(readRawImage(raw(13))).rejects.toThrow(
+      /a\.gz: holds 24 bytes, but an image was to end at byte 25/,
+    );
+  });
+});
+
+test("a BMP cut anywhere, or with any byte of its header changed, is read or refused and never crashes", async () => {
+  const whole = new Uint8Array(await readFile(join(golden, "palette8.bmp")));
+  for (let length = 0; length < whole.length; length += 97)
+    expect(() => decodeBmp(whole.subarray(0, length), "a.bmp")).toThrow(/a\.bmp: this BMP/);
+  for (let at = 2; at < 54; at++) {
+    for (const value of [0, 1, 127, 255]) {
+      const changed = whole.slice();
+      changed[at] = value;
+      try {
+        decodeBmp(changed, "a.bmp");
+      } catch (error) {
+        expect((error as Error).name).toBe("InputError");
+      }
+    }
+  }
+});
