@@ -16,8 +16,8 @@ import numpy as np
 import PIL
 from PIL import Image, ImageOps
 
-FOLDER = pathlib.Path(__file__).parent.parent / "packages/node/src/images/golden"
-FOLDER.mkdir(exist_ok=True)
+FOLDER = pathlib.Path(__file__).parent.parent / "test/golden/images"
+FOLDER.mkdir(parents=True, exist_ok=True)
 
 
 def scene(width, height):

@@ -1,12 +1,16 @@
 export type * from "./data/dataset.ts";
 export { disjointSets, inputKeys, normalisedText, rowGroups } from "./data/identity.ts";
 export * from "./data/natural.ts";
+export { type NpyHeader, npyHeader, readNpy, readNpyHeader, writeNpy } from "./data/npy.ts";
 export * from "./data/parts.ts";
 export * from "./data/split.ts";
 export * from "./errors.ts";
+export * from "./evaluate/index.ts";
 export type * from "./features/preprocess.ts";
 export * from "./features/raw-pixels.ts";
+export * from "./features/tfidf.ts";
 export type * from "./heads/head.ts";
+export * as heads from "./heads/index.ts";
 export * from "./ir/build.ts";
 export { cloneGraph, cloneModel, type ValueMap } from "./ir/clone.ts";
 export { firstDifference, firstGraphDifference } from "./ir/compare.ts";

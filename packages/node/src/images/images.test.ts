@@ -9,7 +9,7 @@ import type { JsonObject } from "../backbones/index.ts";
 import { decodeBmp } from "./bmp.ts";
 import { imagePreprocessor, rawPixels, readRawImage } from "./index.ts";
 
-const golden = fileURLToPath(new URL("golden/", import.meta.url));
+const golden = fileURLToPath(new URL("../../../../test/golden/images/", import.meta.url));
 const file = (name: string): Input => ({ kind: "image", path: join(golden, name) });
 const network = (channels: number | null, height: number | null, width: number | null) => ({
   name: "x",

@@ -1,0 +1,168 @@
+import {
+  type Feeds,
+  InputError,
+  type Preprocessor,
+  type Row,
+  type Session,
+  sizeOf,
+  type Tensor,
+} from "@graft-ml/core";
+
+/** A row to be computed: its number in the data set, and what its features are kept under. */
+export interface Wanted {
+  readonly index: number;
+  readonly key: string;
+}
+
+export interface ComputeOptions {
+  readonly rows: readonly Row[];
+  readonly preprocessor: Preprocessor;
+  readonly session: Session;
+  readonly batchSize: number;
+  readonly onError: "stop" | "skip";
+  /** Features [wanted.length, D] of one batch. */
+  onBatch(wanted: readonly Wanted[], features: Tensor): Promise<void>;
+  /** A row that cannot be read. */
+  onSkip(wanted: Wanted, reason: string): void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Batches made ready while others run. */
+const AHEAD = 2;
+
+/**
+ * Runs the network over rows, batch by batch; the next two batches are decoded while one runs, and no more than these are
+ * in memory. Every batch is filled up to `batchSize` rows and holds inputs of one extent, so that a row's features do not
+ * depend on which others are computed with it.
+ */
+export async function compute(wanted: readonly Wanted[], options: ComputeOptions): Promise<void> {
+  const { session, signal } = options;
+  const batches = batchesOf(wanted, options);
+  const ready: Promise<Prepared>[] = [];
+  const start = () => {
+    const next = batches.next();
+    if (next.done) return;
+    const prepared = prepare(next.value, options);
+    prepared.catch(() => {}); // awaited in its turn; an earlier failure must not leave it unhandled
+    ready.push(prepared);
+  };
+  for (let i = 0; i <= AHEAD; i++) start();
+  let running: Promise<void> = Promise.resolve();
+  try {
+    for (let current = ready.shift(); current !== undefined; current = ready.shift()) {
+      const { feeds, kept } = await current;
+      signal?.throwIfAborted();
+      // One run is under way while the next is handed over, so that the network never waits.
+      const answer = feeds === null ? null : session.run(feeds, ["features"], { transfer: true });
+      answer?.catch(() => {});
+      start();
+      await running;
+      running = finish(answer, kept, options);
+      running.catch(() => {});
+    }
+    await running;
+  } finally {
+    await Promise.allSettled([running, ...ready]);
+  }
+}
+
+async function finish(
+  answer: ReturnType<Session["run"]> | null,
+  kept: readonly Wanted[],
+  { onBatch, batchSize }: ComputeOptions,
+): Promise<void> {
+  if (answer === null) return;
+  const { features } = await answer;
+  const { shape, dtype, data } = features!;
+  if (shape.length !== 2 || shape[0] !== batchSize || dtype !== "float32")
+    throw new InputError(
+      `the network's features are ${dtype} [${shape.join(", ")}] for ${batchSize} inputs; [${batchSize}, D] of float32 is needed, so cut it at another layer`,
+    );
+  const columns = shape[1]!;
+  const values = (data as Float32Array).subarray(0, kept.length * columns);
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0)
+    throw new InputError(
+      `the features of row ${kept[Math.floor(bad / columns)]!.index + 1} hold ${values[bad]} at ${bad % columns}; the layer is not usable for this input`,
+    );
+  await onBatch(kept, { dtype, shape: [kept.length, columns], data: values });
+}
+
+interface Prepared {
+  readonly feeds: Feeds | null;
+  readonly kept: readonly Wanted[];
+}
+
+async function prepare(batch: readonly Wanted[], options: ComputeOptions): Promise<Prepared> {
+  const { rows, preprocessor, batchSize, onError, onSkip, signal } = options;
+  signal?.throwIfAborted();
+  const inputs = (some: readonly Wanted[]) => some.map(({ index }) => rows[index]!.input);
+  try {
+    return {
+      feeds: filledUp(await preprocessor.prepare(inputs(batch)), batch.length, batchSize),
+      kept: batch,
+    };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    if (onError === "stop" && batch.length === 1) throw named(rows[batch[0]!.index]!, error);
+  }
+  // Something in the batch cannot be read: find out what, one by one.
+  const kept: Wanted[] = [];
+  for (const one of batch) {
+    try {
+      await preprocessor.prepare(inputs([one]));
+      kept.push(one);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      const reason = named(rows[one.index]!, error);
+      if (onError === "stop") throw reason;
+      onSkip(one, reason.message);
+    }
+  }
+  if (kept.length === 0) return { feeds: null, kept };
+  return { feeds: filledUp(await preprocessor.prepare(inputs(kept)), kept.length, batchSize), kept };
+}
+
+/** The error with the row's name before it. */
+export function named({ where }: Row, error: InputError): InputError {
+  return new InputError(`${where}: ${error.message}`, { cause: error });
+}
+
+function* batchesOf(
+  wanted: readonly Wanted[],
+  { rows, preprocessor, batchSize }: ComputeOptions,
+): Generator<Wanted[]> {
+  const waiting = new Map<number, Wanted[]>();
+  for (const one of wanted) {
+    const extent = preprocessor.extentOf?.(rows[one.index]!.input) ?? 0;
+    const batch = waiting.get(extent) ?? [];
+    batch.push(one);
+    if (batch.length < batchSize) waiting.set(extent, batch);
+    else {
+      waiting.delete(extent);
+      yield batch;
+    }
+  }
+  yield* waiting.values();
+}
+
+/** Repeats the first row of every tensor [n, …] until there are `size` rows. */
+function filledUp(feeds: Feeds, n: number, size: number): Feeds {
+  if (n === size) return feeds;
+  return Object.fromEntries(
+    Object.entries(feeds).map(([name, tensor]) => [
+      name,
+      tensor.shape[0] === n ? grown(tensor, size) : tensor,
+    ]),
+  );
+}
+
+function grown(tensor: Tensor, size: number): Tensor {
+  const [n, ...rest] = tensor.shape as [number, ...number[]];
+  const extent = sizeOf(rest);
+  const source = tensor.data as Float32Array; // any typed array: only copying happens
+  const data = new (source.constructor as Float32ArrayConstructor)(size * extent);
+  data.set(source);
+  for (let i = n; i < size; i++) data.copyWithin(i * extent, 0, extent);
+  return { ...tensor, shape: [size, ...rest], data };
+}
