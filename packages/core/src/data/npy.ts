@@ -82,6 +82,7 @@ export function readNpy(bytes: Uint8Array, name: string): Tensor {
       `${name} has ${bytes.length} bytes where its header speaks of ${expected}; write it again`,
     );
   const { Array: Elements } = Object.values(types).find((type) => type.dtype === dtype)!;
-  const own = bytes.slice(start).buffer as ArrayBuffer; // elements must begin at a multiple of their size
+  // Elements must begin at a multiple of their size; a Buffer's own slice would be a view.
+  const own = Uint8Array.prototype.slice.call(bytes, start).buffer as ArrayBuffer;
   return { dtype, shape, data: new Elements(own, 0, count) };
 }
