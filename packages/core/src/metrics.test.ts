@@ -77,8 +77,8 @@ describe("on data one can check by eye", () => {
 
   test("a confidence on the border of two bins is in the lower one", () => {
     const bins = reliability(probabilities, [0, 1, 0], { bins: 4 });
-    expect(bins.map(({ count }) => count)).toEqual([0, 1, 1, 1]);
-    expect(bins[2]).toEqual({ from: 0.5, to: 0.75, count: 1, confidence: 0.75, accuracy: 1 });
+    expect(bins.map(({ count }) => count)).toEqual([1, 1, 1]);
+    expect(bins[1]).toEqual({ from: 0.5, to: 0.75, count: 1, confidence: 0.75, accuracy: 1 });
   });
 
   test("bins of equal mass differ by at most one row and leave none empty", () => {

@@ -150,7 +150,7 @@ export interface BinOptions {
   readonly by?: "width" | "mass";
 }
 
-/** Rows whose confidence is in (from, to]; `confidence` and `accuracy` are their means (NaN where there are none). */
+/** Rows whose confidence is in (from, to] (of equal mass: [from, to]); `confidence` and `accuracy` are their means. */
 export interface ReliabilityBin {
   readonly from: number;
   readonly to: number;
@@ -187,7 +187,7 @@ export function binsOf(
   return bin;
 }
 
-/** Confidence against accuracy, bin by bin: what a calibration plot draws. Empty bins are kept where bins have a width. */
+/** Confidence against accuracy, bin by bin and without empty bins: what a calibration plot draws. */
 export function reliability(
   probabilities: Probabilities,
   labels: ArrayLike<number>,
@@ -215,7 +215,7 @@ export function reliability(
     }
   }
   return cells
-    .filter(({ count }) => by === "width" || count > 0)
+    .filter(({ count }) => count > 0)
     .map(({ from, to, count, confidence, right }) => ({
       from,
       to,
@@ -236,7 +236,7 @@ export function expectedCalibrationError(
 ): number {
   let sum = 0;
   for (const { count, accuracy, confidence } of reliability(probabilities, labels, options)) {
-    if (count > 0) sum += count * Math.abs(accuracy - confidence);
+    sum += count * Math.abs(accuracy - confidence);
   }
   return sum / labels.length;
 }

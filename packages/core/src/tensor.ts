@@ -131,3 +131,20 @@ export type Features = Matrix | SparseMatrix;
 export function isSparse(features: Features): features is SparseMatrix {
   return "offsets" in features;
 }
+
+/** The rows named by `indices`, copied in that order, of dense or sparse features. */
+export function takeFeatures(features: Features, indices: ArrayLike<number>): Features {
+  if (!isSparse(features)) return takeRows(features, indices);
+  const { offsets, columns } = features;
+  const taken = new Int32Array(indices.length + 1);
+  for (let i = 0; i < indices.length; i++)
+    taken[i + 1] = taken[i]! + offsets[indices[i]! + 1]! - offsets[indices[i]!]!;
+  const columnsOf = new Int32Array(taken[indices.length]!);
+  const values = new Float32Array(columnsOf.length);
+  for (let i = 0; i < indices.length; i++) {
+    const [from, to] = [offsets[indices[i]!]!, offsets[indices[i]! + 1]!];
+    columnsOf.set(features.indices.subarray(from, to), taken[i]!);
+    values.set(features.values.subarray(from, to), taken[i]!);
+  }
+  return { rows: indices.length, columns, offsets: taken, indices: columnsOf, values };
+}

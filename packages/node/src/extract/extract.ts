@@ -63,7 +63,7 @@ export interface ExtractedFeatures {
 
 /** After so many rows, or so many milliseconds, what is computed goes to the disk: a kill loses no more than that. */
 const SEGMENT_ROWS = 1024;
-const SEGMENT_MS = 5000;
+const SEGMENT_MS = 2000;
 /** Changes when equal settings come to give other features. */
 const VERSION = 1;
 

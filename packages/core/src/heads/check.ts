@@ -1,0 +1,52 @@
+import { InputError } from "../errors.ts";
+import { type Features, isSparse } from "../tensor.ts";
+import type { FitContext } from "./head.ts";
+
+/** Throws an InputError unless features [N, D], labels [N] and weights [N] go together and every class occurs. */
+export function requireFittable(features: Features, labels: Int32Array, context: FitContext): void {
+  const { classes, weights, classWeights } = context;
+  if (features.rows === 0) throw new InputError("there are no rows to learn from; give at least one a class");
+  if (labels.length !== features.rows)
+    throw new InputError(`${features.rows} rows of features have ${labels.length} labels; give one each`);
+  if (weights !== undefined && weights.length !== features.rows)
+    throw new InputError(`${features.rows} rows have ${weights.length} weights; give one each`);
+  if (classWeights !== undefined && classWeights !== "balanced" && classWeights.length !== classes)
+    throw new InputError(`${classes} classes have ${classWeights.length} class weights; give one each`);
+  if (classes < 2) throw new InputError(`a classifier needs at least two classes, got ${classes}`);
+  const counts = new Int32Array(classes);
+  for (const [i, label] of labels.entries()) {
+    if (!(label >= 0 && label < classes))
+      throw new InputError(`row ${i}: label ${label} is not a class number from 0 to ${classes - 1}`);
+    counts[label]!++;
+  }
+  const absent = counts.indexOf(0);
+  if (absent >= 0) throw new InputError(`class ${absent} has no training row; every class must occur`);
+  requireFinite(features);
+}
+
+/** Throws an InputError that names the first row with a feature that is no number. */
+export function requireFinite(features: Features): void {
+  const values = isSparse(features) ? features.values : features.data;
+  for (let at = 0; at < values.length; at++) {
+    if (Number.isFinite(values[at]!)) continue;
+    const row = isSparse(features)
+      ? features.offsets.findIndex((end) => end > at) - 1
+      : Math.floor(at / features.columns);
+    throw new InputError(
+      `row ${row} has a feature that is ${values[at]}; the network overflowed on this input, leave it out`,
+    );
+  }
+}
+
+/** Weight of each row [N]: its own times its class's. */
+export function rowWeights(labels: Int32Array, { classes, classWeights, weights }: FitContext): Float64Array {
+  const counts = new Float64Array(classes);
+  for (const label of labels) counts[label]!++;
+  const ofClass = (c: number) =>
+    classWeights === undefined
+      ? 1
+      : classWeights === "balanced"
+        ? labels.length / (classes * counts[c]!)
+        : classWeights[c]!;
+  return Float64Array.from(labels, (label, i) => ofClass(label) * (weights?.[i] ?? 1));
+}

@@ -1,0 +1,127 @@
+/** A smooth function of a point [n] to be minimised: writes its gradient [n] and returns its value. */
+export type Objective = (point: Float64Array, gradient: Float64Array) => number;
+
+/** When to stop. */
+export interface LbfgsOptions {
+  readonly iterations?: number;
+  /** Largest element of the gradient at which the point counts as the minimum, relative to that of the start. */
+  readonly tolerance?: number;
+  /** Pairs of steps and gradients remembered. */
+  readonly memory?: number;
+}
+
+/** Where a minimisation ended. */
+export interface Minimum {
+  readonly point: Float64Array;
+  readonly value: number;
+  readonly iterations: number;
+  readonly converged: boolean;
+}
+
+/**
+ * Minimises a smooth convex function from `start` by limited-memory BFGS (Liu and Nocedal 1989, doi:10.1007/BF01589116)
+ * with a line search for the weak Wolfe conditions by bisection (Lewis and Overton 2013, doi:10.1007/s10107-012-0514-2).
+ */
+export function lbfgs(objective: Objective, start: Float64Array, options: LbfgsOptions = {}): Minimum {
+  const { iterations = 1000, tolerance = 1e-6, memory = 12 } = options;
+  const n = start.length;
+  let point = Float64Array.from(start);
+  let gradient: Float64Array = new Float64Array(n);
+  let value = objective(point, gradient);
+  const limit = tolerance * Math.max(1e-12, largest(gradient));
+  const steps: { s: Float64Array; y: Float64Array; rho: number }[] = [];
+  const direction = new Float64Array(n);
+  for (let k = 0; k < iterations; k++) {
+    if (largest(gradient) <= limit) return { point, value, iterations: k, converged: true };
+    twoLoop(gradient, steps, direction);
+    let slope = inner(direction, gradient);
+    if (!(slope < 0)) {
+      steps.length = 0;
+      for (let i = 0; i < n; i++) direction[i] = -gradient[i]!;
+      slope = inner(direction, gradient);
+    }
+    const first = steps.length === 0 ? Math.min(1, 1 / Math.sqrt(-slope)) : 1;
+    const found = search(objective, point, value, direction, slope, first);
+    if (found === null) return { point, value, iterations: k, converged: largest(gradient) <= 10 * limit };
+    const s = new Float64Array(n);
+    const y = new Float64Array(n);
+    for (let i = 0; i < n; i++) {
+      s[i] = found.point[i]! - point[i]!;
+      y[i] = found.gradient[i]! - gradient[i]!;
+    }
+    const curvature = inner(s, y);
+    if (curvature > 1e-300) {
+      steps.push({ s, y, rho: 1 / curvature });
+      if (steps.length > memory) steps.shift();
+    }
+    ({ point, gradient, value } = found);
+  }
+  return { point, value, iterations, converged: largest(gradient) <= limit };
+}
+
+/** direction = −H · gradient by the two-loop recursion. */
+function twoLoop(
+  gradient: Float64Array,
+  steps: readonly { s: Float64Array; y: Float64Array; rho: number }[],
+  direction: Float64Array,
+): void {
+  for (let i = 0; i < gradient.length; i++) direction[i] = -gradient[i]!;
+  const alpha = new Float64Array(steps.length);
+  for (let j = steps.length - 1; j >= 0; j--) {
+    const { s, y, rho } = steps[j]!;
+    alpha[j] = rho * inner(s, direction);
+    addScaled(direction, -alpha[j]!, y);
+  }
+  const last = steps.at(-1);
+  if (last !== undefined) {
+    const scale = 1 / (last.rho * inner(last.y, last.y));
+    for (let i = 0; i < direction.length; i++) direction[i]! *= scale;
+  }
+  for (let j = 0; j < steps.length; j++) {
+    const { s, y, rho } = steps[j]!;
+    addScaled(direction, alpha[j]! - rho * inner(y, direction), s);
+  }
+}
+
+function search(
+  objective: Objective,
+  point: Float64Array,
+  value: number,
+  direction: Float64Array,
+  slope: number,
+  first: number,
+) {
+  let low = 0;
+  let high = Number.POSITIVE_INFINITY;
+  let step = first;
+  for (let attempt = 0; attempt < 50; attempt++) {
+    const next = new Float64Array(point.length);
+    for (let i = 0; i < next.length; i++) next[i] = point[i]! + step * direction[i]!;
+    const gradient = new Float64Array(point.length);
+    const reached = objective(next, gradient);
+    // A value equal up to rounding is as low as numbers can say.
+    const slack = 1e-15 * Math.abs(value);
+    if (!(reached <= value + 1e-4 * step * slope + slack)) high = step;
+    else if (inner(gradient, direction) < 0.9 * slope) low = step;
+    else return { point: next, gradient, value: reached };
+    step = high === Number.POSITIVE_INFINITY ? 2 * low : (low + high) / 2;
+    if (step < 1e-20) return null;
+  }
+  return null;
+}
+
+function inner(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
+
+function addScaled(into: Float64Array, scale: number, from: Float64Array): void {
+  for (let i = 0; i < into.length; i++) into[i]! += scale * from[i]!;
+}
+
+function largest(values: Float64Array): number {
+  let most = 0;
+  for (const value of values) most = Math.max(most, Math.abs(value));
+  return most;
+}

@@ -1,0 +1,90 @@
+import type { Formula } from "./formula.ts";
+import { rule, type Site, unary, variadic } from "./op.ts";
+
+export const Relu = unary((g, { y, dy }) => g.mul(dy, g.greater(y, 0)));
+export const LeakyRelu = unary((g, { x, dy, at }) =>
+  g.where(g.op("Greater", [x, 0]), dy, g.mul(dy, at.float("alpha", 0.01))),
+);
+export const PRelu = variadic((g, { x: [x, slope], dy }) => {
+  const positive = g.op("Greater", [x!, 0]);
+  return [() => g.where(positive, dy, g.mul(dy, slope!)), () => g.where(positive, 0, g.mul(dy, x!))];
+});
+export const ThresholdedRelu = unary((g, { x, dy, at }) => g.mul(dy, g.greater(x, at.float("alpha", 1))));
+export const Sigmoid = unary((g, { y, dy }) => g.mul(dy, g.mul(y, g.sub(1, y))));
+export const Tanh = unary((g, { y, dy }) => g.mul(dy, g.sub(1, g.square(y))));
+export const Softsign = unary((g, { x, dy }) => g.div(dy, g.square(g.add(1, g.op("Abs", [x])))));
+export const Softplus = unary((g, { x, dy }) => g.mul(dy, g.sigmoid(x)));
+/** y = max(0, min(1, αx + β)) */
+export const HardSigmoid = unary((g, { y, dy, at }) =>
+  g.mul(g.mul(dy, at.float("alpha", 0.2)), g.mul(g.greater(y, 0), g.less(y, 1))),
+);
+/** y = x·max(0, min(1, x/6 + 1/2)): 0 below −3, 1 above 3, x/3 + 1/2 between. */
+export const HardSwish = unary((g, { x, dy }) => {
+  const middle = g.add(g.div(x, 3), 0.5);
+  return g.mul(dy, g.where(g.op("Less", [x, -3]), 0, g.where(g.op("Greater", [x, 3]), 1, middle)));
+});
+/** y = α(eˣ − 1) below 0 */
+export const Elu = unary((g, { x, y, dy, at }) =>
+  g.where(g.op("Greater", [x, 0]), dy, g.mul(dy, g.add(y, at.float("alpha", 1)))),
+);
+/** y = γα(eˣ − 1) below 0, γx above. */
+export const Selu = unary((g, { x, y, dy, at }) => {
+  const alpha = at.float("alpha", 1.6732631921768188);
+  const gamma = at.float("gamma", 1.0507010221481323);
+  return g.mul(dy, g.where(g.op("Greater", [x, 0]), gamma, g.add(y, alpha * gamma)));
+});
+/** y = α(exp(x/α) − 1) below 0 */
+export const Celu = unary((g, { x, dy, at }) =>
+  g.where(g.op("Greater", [x, 0]), dy, g.mul(dy, g.exp(g.div(x, at.float("alpha", 1))))),
+);
+/** y = x·tanh(s), s = ln(1 + eˣ); y′ = tanh(s) + x·(1 − tanh²(s))·σ(x) */
+export const Mish = unary((g, { x, dy }) => {
+  const t = g.tanh(g.op("Softplus", [x]));
+  return g.mul(dy, g.add(t, g.mul(g.mul(x, g.sigmoid(x)), g.sub(1, g.square(t)))));
+});
+/** y = x·σ(αx); y′ = σ + αx·σ·(1 − σ) */
+export const Swish = unary((g, { x, dy, at }) => swish(g, x, dy, at.float("alpha", 1)));
+/** Φ(x) + x·φ(x), or the same of its tanh approximation (Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415). */
+export const Gelu = unary((g, { x, dy, at }) =>
+  at.text("approximate", "none") === "tanh" ? geluTanh(g, x, dy) : geluErf(g, x, dy),
+);
+
+/** y·(dy − Σ dy·y) */
+export const Softmax = rule((g, at) => {
+  const { y, dy } = at;
+  return [g.mul(y, g.sub(dy, g.sum(g.mul(dy, y), classAxes(g, at))))];
+});
+/** dy − eʸ·Σ dy */
+export const LogSoftmax = rule((g, at) => {
+  const { y, dy } = at;
+  return [g.sub(dy, g.mul(g.exp(y), g.sum(dy, classAxes(g, at))))];
+});
+
+export function geluErf(g: Formula, x: Parameters<Formula["square"]>[0], dy: typeof x) {
+  const distribution = g.mul(0.5, g.add(1, g.op("Erf", [g.mul(x, Math.SQRT1_2)])));
+  const density = g.mul(1 / Math.sqrt(2 * Math.PI), g.exp(g.mul(-0.5, g.square(x))));
+  return g.mul(dy, g.add(distribution, g.mul(x, density)));
+}
+
+export function geluTanh(g: Formula, x: Parameters<Formula["square"]>[0], dy: typeof x) {
+  const c = Math.sqrt(2 / Math.PI);
+  const squared = g.square(x);
+  const t = g.tanh(g.mul(c, g.mul(x, g.add(1, g.mul(0.044715, squared)))));
+  const inner = g.mul(c, g.add(1, g.mul(3 * 0.044715, squared)));
+  const slope = g.mul(g.mul(0.5, g.mul(x, g.sub(1, g.square(t)))), inner);
+  return g.mul(dy, g.add(g.mul(0.5, g.add(1, t)), slope));
+}
+
+export function swish(g: Formula, x: Parameters<Formula["square"]>[0], dy: typeof x, alpha: number) {
+  const gate = g.sigmoid(alpha === 1 ? x : g.mul(alpha, x));
+  return g.mul(dy, g.add(gate, g.mul(g.mul(alpha, g.mul(x, gate)), g.sub(1, gate))));
+}
+
+/** From operator set 13 one axis; before, all axes from it on. */
+function classAxes(g: Formula, at: Site): readonly number[] {
+  const rank = at.rank(at.y);
+  const axis = at.int("axis", g.opset >= 13 ? -1 : 1);
+  if (g.opset >= 13) return [axis];
+  const from = axis < 0 ? axis + rank : axis;
+  return Array.from({ length: rank - from }, (_, i) => from + i);
+}
