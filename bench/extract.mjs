@@ -35,7 +35,7 @@ export async function run(say) {
   const backbone = await resolveBackbone(join(data, "models/mobilenet_v2_1.0_224"));
   const model = readModel(backbone.model, { source: backbone.path });
   model.graph.outputs = model.graph.outputs.filter(({ name }) => name === "features");
-  prune(model.graph);
+  model.graph = prune(model.graph);
   const trunk = writeModel(model);
   const folder = await mkdtemp(join(tmpdir(), "graft-bench-"));
   writeFileSync(join(folder, "trunk.onnx"), trunk);
