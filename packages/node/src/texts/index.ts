@@ -1,0 +1,9 @@
+export {
+  paddedLength,
+  type TextInput,
+  type TextPreprocessorOptions,
+  textOf,
+  textPreprocessor,
+} from "./text-preprocessor.ts";
+export { readTfidfPreprocessor, TFIDF_FILE, tfidfPreprocessor } from "./tfidf-preprocessor.ts";
+export { type Encoder, encoder, type Tokens } from "./tokens.ts";
