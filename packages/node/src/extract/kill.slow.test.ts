@@ -1,0 +1,91 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { random } from "@graft-ml/core";
+import sharp from "sharp";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const program = fileURLToPath(new URL("../../dist/index.js", import.meta.url));
+const isBuilt = existsSync(program);
+if (!isBuilt) console.info("extract: not built (npx tsc -b), so kill -9 is not tested");
+
+let folder: string;
+const COUNT = 300;
+
+/** Extracts the photos in the first argument to the second, with raw pixels as features, slowly enough to be killed. */
+const script = `
+  const graft = await import(${JSON.stringify(program)});
+  const [photos, output] = process.argv.slice(1);
+  const { readdirSync } = await import("node:fs");
+  const rows = readdirSync(photos).sort().map((name) => ({
+    where: name, input: { kind: "image", path: photos + "/" + name }, label: null, split: null, group: null, weight: 1,
+  }));
+  const plain = graft.rawPixels();
+  const preprocessor = { ...plain, async prepare(inputs) {
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    return await plain.prepare(inputs);
+  } };
+  const runtime = await graft.ortRuntime({ threads: 1 });
+  const extracted = await graft.extractFeatures({
+    rows, model: graft.writeModel(graft.rawPixelTrunk()), preprocessor, runtime, modelHash: "none", layer: "pixels",
+    cache: null, output, batchSize: 8,
+  });
+  console.log(extracted.computed);
+  await extracted.close();
+  await runtime.close();
+`;
+
+function extraction(output: string) {
+  const args = ["--input-type=module", "--eval", script, join(folder, "photos"), output];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let text = "";
+  child.stdout.on("data", (chunk) => (text += chunk));
+  const ended = new Promise<number>((resolve) =>
+    child.on("exit", (code) => resolve(code === 0 ? Number(text) : -1)),
+  );
+  return { kill: () => child.kill("SIGKILL"), ended };
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "graft-kill-"));
+  await mkdir(join(folder, "photos"));
+  const source = random(5);
+  for (let i = 0; i < COUNT; i++) {
+    const pixels = Uint8Array.from({ length: 40 * 40 * 3 }, () => source.integer(256));
+    await sharp(pixels, { raw: { width: 40, height: 40, channels: 3 } })
+      .png()
+      .toFile(join(folder, "photos", `${String(i).padStart(3, "0")}.png`));
+  }
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+test.skipIf(!isBuilt)(
+  "kill -9 at ten random moments: the next run finishes with the same bytes",
+  async () => {
+    const undisturbed = join(folder, "undisturbed");
+    const begin = performance.now();
+    expect(await extraction(undisturbed).ended).toBe(COUNT);
+    const milliseconds = performance.now() - begin;
+    const moments = random(11);
+    let saved = 0;
+    for (let i = 0; i < 10; i++) {
+      const output = join(folder, `killed-${i}`);
+      const killed = extraction(output);
+      await sleep(moments.uniform() * milliseconds);
+      killed.kill();
+      await killed.ended;
+      const computed = await extraction(output).ended;
+      expect(computed).toBeGreaterThanOrEqual(0);
+      saved += COUNT - computed;
+      expect((await readdir(output)).sort()).toEqual((await readdir(undisturbed)).sort());
+      for (const name of await readdir(undisturbed))
+        expect(await readFile(join(output, name))).toEqual(await readFile(join(undisturbed, name)));
+    }
+    expect(saved).toBeGreaterThan(0); // some of it went on where it was, and did not start over
+  },
+);
