@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { type ContentHash, isContentHash } from "./checksum.ts";
+import { isRunning } from "./lock.ts";
 import { isCommit } from "./reference.ts";
 import { get, HubFailure, readJson, retrying } from "./request.ts";
 import type { HubSettings } from "./settings.ts";
@@ -73,11 +74,17 @@ export async function cachedListing(folder: string, commit: string): Promise<Lis
   }
 }
 
-/** Writes a small file so that a reader finds the old one or the new one, whole. */
+/** Writes a small file so that a reader finds the old one or the new one, whole; takes away what a killed writer left. */
 export async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${randomUUID().slice(0, 8)}.tmp`;
+  const temporary = `${path}.${process.pid}.${randomUUID().slice(0, 8)}.tmp`;
   await writeFile(temporary, text);
   await rename(temporary, path);
+  const beginning = `${basename(path)}.`;
+  for (const name of await readdir(dirname(path))) {
+    if (!name.startsWith(beginning)) continue;
+    const [, pid] = /^(\d+)\.[0-9a-f]{8}\.tmp$/.exec(name.slice(beginning.length)) ?? [];
+    if (pid !== undefined && !isRunning(Number(pid))) await rm(join(dirname(path), name), { force: true });
+  }
 }
 
 function treePath(folder: string, commit: string): string {
