@@ -60,13 +60,13 @@ export const LogSoftmax = rule((g, at) => {
   return [g.sub(dy, g.mul(g.exp(y), g.sum(dy, classAxes(g, at))))];
 });
 
-export function geluErf(g: Formula, x: Parameters<Formula["square"]>[0], dy: typeof x) {
+function geluErf(g: Formula, x: Parameters<Formula["square"]>[0], dy: typeof x) {
   const distribution = g.mul(0.5, g.add(1, g.op("Erf", [g.mul(x, Math.SQRT1_2)])));
   const density = g.mul(1 / Math.sqrt(2 * Math.PI), g.exp(g.mul(-0.5, g.square(x))));
   return g.mul(dy, g.add(distribution, g.mul(x, density)));
 }
 
-export function geluTanh(g: Formula, x: Parameters<Formula["square"]>[0], dy: typeof x) {
+function geluTanh(g: Formula, x: Parameters<Formula["square"]>[0], dy: typeof x) {
   const c = Math.sqrt(2 / Math.PI);
   const squared = g.square(x);
   const t = g.tanh(g.mul(c, g.mul(x, g.add(1, g.mul(0.044715, squared)))));
@@ -75,7 +75,7 @@ export function geluTanh(g: Formula, x: Parameters<Formula["square"]>[0], dy: ty
   return g.mul(dy, g.add(g.mul(0.5, g.add(1, t)), slope));
 }
 
-export function swish(g: Formula, x: Parameters<Formula["square"]>[0], dy: typeof x, alpha: number) {
+function swish(g: Formula, x: Parameters<Formula["square"]>[0], dy: typeof x, alpha: number) {
   const gate = g.sigmoid(alpha === 1 ? x : g.mul(alpha, x));
   return g.mul(dy, g.add(gate, g.mul(g.mul(alpha, g.mul(x, gate)), g.sub(1, gate))));
 }

@@ -1,0 +1,203 @@
+import { InputError } from "../errors.ts";
+import { build } from "../ir/build.ts";
+import type { Graph, Node, Shape, Value } from "../ir/graph.ts";
+import { printShape } from "../ir/print.ts";
+import { prune } from "../ir/prune.ts";
+import { inferShapes, integersOf } from "../ir/shapes.ts";
+import { unbroadcast } from "../ops/broadcast.ts";
+import { formulas, scalarOf } from "../ops/formula.ts";
+import * as rules from "../ops/index.ts";
+import type { Op, Site } from "../ops/op.ts";
+
+/** What `gradients` takes for granted. */
+export interface GradientOptions {
+  /** The ai.onnx operator set of the graph's model; 17 when left out. */
+  readonly opset?: number;
+  /** Shapes of inputs that the graph leaves open. */
+  readonly given?: ReadonlyMap<Value, Shape>;
+}
+
+/** A graph that computes a loss and its gradients. */
+export interface Differentiated {
+  /** The graph's outputs, the loss and the gradients, in this order. Values are the given graph's own objects. */
+  readonly graph: Graph;
+  /** For each parameter the value that is its gradient, in its shape. */
+  readonly gradients: ReadonlyMap<Value, Value>;
+}
+
+const OPS: Readonly<Record<string, Op>> = rules;
+const PREFIX = "gradient/";
+
+/**
+ * The gradient of a scalar loss with respect to parameters (initializers, inputs or any other values of the graph), by
+ * reverse accumulation when the graph is built: nodes are appended, nothing is computed. Only what lies between the
+ * parameters and the loss is visited. The given graph is not changed. Throws an InputError that names an operator
+ * without a gradient, or a parameter on which the loss does not depend.
+ */
+export function gradients(
+  graph: Graph,
+  loss: Value,
+  parameters: readonly Value[],
+  options: GradientOptions = {},
+): Differentiated {
+  const { opset = 17, given } = options;
+  const work: Graph = {
+    ...graph,
+    inputs: [...graph.inputs],
+    outputs: graph.outputs.includes(loss) ? [...graph.outputs] : [...graph.outputs, loss],
+    initializers: new Map(graph.initializers),
+    nodes: [...graph.nodes],
+  };
+  const types = inferShapes(work, given ? { given } : {});
+  const lossType = types.get(loss);
+  if (!lossType?.dtype || lossType.shape?.length !== 0)
+    throw new InputError(
+      `the loss "${loss.name}" has the shape ${printShape(lossType?.shape ?? null)}; a gradient is of a single number, of shape []`,
+    );
+  const depends = new Set<Value>(parameters);
+  const forward = [...work.nodes];
+  for (const node of forward)
+    if (node.inputs.some((input) => input && depends.has(input)))
+      for (const output of node.outputs) if (output) depends.add(output);
+  const builder = build(work);
+  const g = formulas(builder, lossType.dtype, opset, PREFIX);
+  const found = new Map<Value, Value[]>([[loss, [g.constant(scalarOf(lossType.dtype, 1))]]]);
+  const total = (value: Value): Value | null => {
+    const parts = found.get(value);
+    if (!parts) return null;
+    if (parts.length > 1) found.set(value, [g.op("Sum", parts)]);
+    return found.get(value)![0]!;
+  };
+  const shape = (value: Value): Shape => {
+    const known = types.get(value)?.shape ?? value.shape;
+    if (!known)
+      throw new InputError(
+        `the shape of "${value.name}" does not follow from the inputs; give it in the option "given"`,
+      );
+    return known;
+  };
+  for (const node of forward.reverse()) {
+    if (!node.inputs.some((input) => input && depends.has(input))) continue;
+    const dys = node.outputs.map((output) => (output ? total(output) : null));
+    if (dys.every((dy) => dy === null)) continue;
+    const op = opOf(node);
+    if (op.gradient === null) continue;
+    const at = siteOf(node, dys);
+    const made = op.gradient(g, at);
+    for (const [i, input] of node.inputs.entries()) {
+      if (!input || !depends.has(input)) continue;
+      const one = made[i] ?? null;
+      let gradient = typeof one === "function" ? one() : one;
+      if (!gradient) continue;
+      if (op.broadcasts) gradient = at.unbroadcast(gradient, shape(at.y), input);
+      const parts = found.get(input);
+      if (parts) parts.push(gradient);
+      else found.set(input, [gradient]);
+    }
+  }
+  const result = new Map<Value, Value>();
+  for (const parameter of parameters) {
+    const gradient = total(parameter);
+    if (!gradient)
+      throw new InputError(
+        `the loss "${loss.name}" does not depend on "${parameter.name}" in a way that has a gradient; do not train it`,
+      );
+    const named = builder.apply("Identity", [gradient], {}, { name: `${PREFIX}of/${parameter.name}` });
+    named.dtype = lossType.dtype;
+    named.shape = types.get(parameter)?.shape ?? parameter.shape;
+    result.set(parameter, named);
+    work.outputs.push(named);
+  }
+  return { graph: prune(work), gradients: result };
+
+  function siteOf(node: Node, dys: readonly (Value | null)[]): Site {
+    const attribute = (name: string) => node.attributes.get(name);
+    const refuse = (what: string): never => {
+      throw new InputError(`${describe(node)} ${what}`);
+    };
+    const at: Site = {
+      node,
+      x: node.inputs as Value[],
+      has: (index) => Boolean(node.inputs[index]),
+      y: node.outputs[0]!,
+      dy: dys[0]!,
+      dys,
+      output(index) {
+        const existing = work.nodes.find((one) => one.outputs[0] === node.outputs[0])!;
+        const known = existing.outputs[index];
+        if (known) return known;
+        const added: Value = {
+          name: builder.fresh(`${PREFIX}${node.opType}/${index}`),
+          dtype: null,
+          shape: null,
+        };
+        const outputs = Array.from({ length: Math.max(index + 1, existing.outputs.length) }, (_, i) =>
+          i === index ? added : (existing.outputs[i] ?? null),
+        );
+        work.nodes[work.nodes.indexOf(existing)] = { ...existing, outputs };
+        return added;
+      },
+      shape,
+      rank: (value) => shape(value).length,
+      extents(value) {
+        const known = shape(value);
+        if (!known.every((extent) => typeof extent === "number"))
+          refuse(`needs the extents of "${value.name}", which is ${printShape(known)}; give them in "given"`);
+        return known as readonly number[];
+      },
+      contents(index) {
+        const input = node.inputs[index];
+        if (!input) return null;
+        const tensor = work.initializers.get(input) ?? constantOf(forward, input);
+        return tensor ? integersOf(tensor) : null;
+      },
+      int(name, otherwise) {
+        const value = attribute(name);
+        return value?.type === "int" ? Number(value.value) : otherwise;
+      },
+      float(name, otherwise) {
+        const value = attribute(name);
+        return value?.type === "float"
+          ? value.value
+          : value?.type === "int"
+            ? Number(value.value)
+            : otherwise;
+      },
+      ints(name) {
+        const value = attribute(name);
+        return value?.type === "ints" ? value.value.map(Number) : null;
+      },
+      text(name, otherwise) {
+        const value = attribute(name);
+        return value?.type === "string" ? new TextDecoder().decode(value.value) : otherwise;
+      },
+      unbroadcast: (gradient, from, to) => unbroadcast(g, gradient, from, to, shape(to)),
+      like: (gradient, x) => g.reshape(gradient, g.shape(x)),
+      refuse,
+    };
+    return at;
+  }
+}
+
+function constantOf(nodes: readonly Node[], value: Value) {
+  const attribute = nodes
+    .find((node) => node.opType === "Constant" && node.outputs[0] === value)
+    ?.attributes.get("value");
+  return attribute?.type === "tensor" ? attribute.value : null;
+}
+
+function opOf(node: Node): Op {
+  const op = node.domain === "" ? OPS[node.opType] : undefined;
+  if (op) return op;
+  const name = node.domain ? `${node.domain}.${node.opType}` : node.opType;
+  const remedy = /^(If|Loop|Scan)$/.test(node.opType)
+    ? "export the model without control flow, or train only what lies above it"
+    : /Quantize|Integer|^QLinear/.test(node.opType)
+      ? "use the float model, or train only what lies above it"
+      : "train only what lies above it";
+  throw new InputError(`${describe(node)}: ${name} has no gradient; ${remedy}`);
+}
+
+function describe(node: Node): string {
+  return `node "${node.name || (node.outputs[0]?.name ?? "")}" (${node.opType})`;
+}

@@ -1,0 +1,6 @@
+export * from "./activations.ts";
+export * from "./arithmetic.ts";
+export * from "./linear.ts";
+export * from "./normalization.ts";
+export * from "./reduction.ts";
+export * from "./shaping.ts";
