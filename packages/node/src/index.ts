@@ -11,3 +11,4 @@ export {
 } from "./hub/index.ts";
 export { type ImagePreprocessing, imagePreprocessor, rawPixels, readRawImage } from "./images/index.ts";
 export * from "./runtime/index.ts";
+export * from "./texts/index.ts";

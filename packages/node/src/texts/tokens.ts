@@ -55,7 +55,15 @@ function open(json: JsonObject, config: JsonObject): Tokenizer {
 }
 
 function bodyOf(tokenizer: Tokenizer, text: string): number[] {
-  return tokenizer.encode(text, { add_special_tokens: false }).ids;
+  try {
+    return tokenizer.encode(text, { add_special_tokens: false }).ids;
+  } catch (error) {
+    // The library calls functions with an argument a token: a huge run that it takes for one piece exhausts the stack.
+    if (!(error instanceof RangeError)) throw error;
+    throw new InputError(
+      `a text of ${text.length} characters is more than the tokenizer can split at once; shorten it`,
+    );
+  }
 }
 
 /**
