@@ -1,0 +1,69 @@
+import { InputError } from "../errors.ts";
+import { sizeOf, type Tensor } from "../tensor.ts";
+
+/** Numbers of an arena: float32 in training, float64 where results are compared with a reference. */
+export type Numbers = Float32Array | Float64Array;
+
+/** One parameter's place in an arena. */
+export interface Slot {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** First element; a multiple of 16, so that every parameter starts on a cache line. */
+  readonly offset: number;
+  readonly length: number;
+  /** Factors on the learning rate and on the weight decay of this parameter. */
+  readonly rate: number;
+  readonly decay: number;
+}
+
+/** All trained parameters in one flat array, so that an optimizer is one loop. */
+export interface Arena {
+  readonly data: Numbers;
+  readonly slots: readonly Slot[];
+}
+
+/** How one parameter is trained, where that differs from the others. */
+export interface Training {
+  readonly rate?: number;
+  readonly decay?: number;
+}
+
+/**
+ * An arena with copies of parameters, by name. Weight decay leaves out vectors (biases, norms) unless `training` says
+ * otherwise of a parameter.
+ */
+export function arenaOf(
+  parameters: ReadonlyMap<string, Tensor>,
+  training: (name: string, tensor: Tensor) => Training = () => ({}),
+): Arena {
+  const slots: Slot[] = [];
+  let end = 0;
+  let isDouble = false;
+  for (const [name, tensor] of parameters) {
+    if (tensor.dtype !== "float32" && tensor.dtype !== "float64")
+      throw new InputError(`parameter "${name}" is ${tensor.dtype}; only float32 parameters are trained`);
+    isDouble ||= tensor.dtype === "float64";
+    const length = sizeOf(tensor.shape);
+    const { rate = 1, decay = tensor.shape.length > 1 ? 1 : 0 } = training(name, tensor);
+    slots.push({ name, shape: tensor.shape, offset: end, length, rate, decay });
+    end += Math.ceil(length / 16) * 16;
+  }
+  const data = isDouble ? new Float64Array(end) : new Float32Array(end);
+  for (const { name, offset } of slots) data.set(parameters.get(name)!.data as Numbers, offset);
+  return { data, slots };
+}
+
+/** The part of `data` that belongs to a parameter, as a tensor over the same memory. */
+export function tensorAt(data: Numbers, slot: Slot): Tensor {
+  const part = data.subarray(slot.offset, slot.offset + slot.length);
+  return part instanceof Float64Array
+    ? { dtype: "float64", shape: slot.shape, data: part }
+    : { dtype: "float32", shape: slot.shape, data: part };
+}
+
+/** Zeros as long as an arena. */
+export function zerosFor(arena: Arena): Numbers {
+  return arena.data instanceof Float64Array
+    ? new Float64Array(arena.data.length)
+    : new Float32Array(arena.data.length);
+}
