@@ -1,3 +1,4 @@
+export { type Differentiated, type GradientOptions, gradients } from "./autodiff/gradients.ts";
 export type * from "./data/dataset.ts";
 export { disjointSets, inputKeys, normalisedText, rowGroups } from "./data/identity.ts";
 export * from "./data/natural.ts";
@@ -31,8 +32,23 @@ export { externalFiles } from "./onnx/external-files.ts";
 export { type ReadModelOptions, readModel } from "./onnx/read.ts";
 export { readTensor, writeTensor } from "./onnx/tensor.ts";
 export { type ExternalModel, writeExternal, writeModel } from "./onnx/write.ts";
+export { type Formula, formulas } from "./ops/formula.ts";
+export { type Arena, arenaOf, type Numbers, type Slot, type Training, tensorAt } from "./optim/arena.ts";
+export { clipNorm, clipValue, gradientNorm } from "./optim/clip.ts";
+export * as optimizers from "./optim/index.ts";
+export { initialState, type Moment, type Optimizer, type OptimizerState } from "./optim/optimizer.ts";
+export * as schedules from "./optim/schedules.ts";
 export * from "./options.ts";
 export * from "./random.ts";
 export * from "./runtime/ort.ts";
 export type * from "./runtime/runtime.ts";
 export * from "./tensor.ts";
+export * from "./training/losses.ts";
+export { type PlanOptions, planTraining, type TrainingPlan, withParameters } from "./training/plan.ts";
+export {
+  type Parameters,
+  type Trained,
+  type TrainingState,
+  type TrainOptions,
+  train,
+} from "./training/train.ts";

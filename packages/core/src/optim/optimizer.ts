@@ -83,5 +83,7 @@ export function optimizer<const O extends Options>(
 /** A number from 0 with a default. */
 export const number = <const D extends number>(value: D, about: string) =>
   ({ type: "number", default: value as number, min: 0, about }) as const;
+/** A switch that is off. */
 export const flag = (about: string) => ({ type: "boolean", default: false as boolean, about }) as const;
+/** The option every optimizer has. */
 export const decayOption = number(0, "weight decay");

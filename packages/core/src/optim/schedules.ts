@@ -1,6 +1,7 @@
 /** A factor on the learning rate: of step 0, 1, 2 … */
 export type Schedule = (step: number) => number;
 
+/** Always 1. */
 export const constant = (): Schedule => () => 1;
 /** Times `by` every `every` steps. */
 export const stepwise =
