@@ -1,4 +1,4 @@
-import { factorsOf } from "../ir/extents.ts";
+import { type Extent, factorsOf, times } from "../ir/extents.ts";
 import type { Node, Shape } from "../ir/graph.ts";
 
 /** What the rules see of a node some of whose inputs hold a row for each item of the batch. */
@@ -65,19 +65,21 @@ export function mixing(context: RowContext): string | null {
   return "is an operator of which Graft does not know whether it keeps rows apart";
 }
 
-/** The axis whose extent is the batch, or a multiple of it with the batch outermost; null where there is not exactly one. */
+/** The axis whose extent is the batch, or a multiple of it; null where there is not exactly one. */
 export function batchAxis(shape: Shape | null, symbol: string): number | null {
-  if (!shape) return null;
-  const axes = [...shape.keys()].filter((axis) => isBatch(shape[axis]!, symbol));
-  const [first] = axes;
-  const extent = first === undefined ? undefined : shape[first];
-  return axes.length === 1 && extent !== undefined && extent !== null && factorsOf(extent)[0] === symbol
-    ? first!
-    : null;
+  const axes = shape ? [...shape.keys()].filter((axis) => isBatch(shape[axis]!, symbol)) : [];
+  return axes.length === 1 ? axes[0]! : null;
+}
+
+/** How many elements, in row-major order, share what comes before the batch: the product of all extents outside it. */
+export function outside(shape: Shape, axis: number, symbol: string): Extent {
+  const extent = shape[axis] ?? null;
+  const factors = extent === null ? [] : factorsOf(extent);
+  return times(...shape.slice(0, axis), ...factors.slice(0, factors.indexOf(symbol)));
 }
 
 function isBatch(extent: number | string | null, symbol: string): boolean {
-  return typeof extent === "string" && factorsOf(extent).includes(symbol);
+  return typeof extent === "string" && factorsOf(extent).filter((factor) => factor === symbol).length === 1;
 }
 
 function elementwise({ node, axis, shape, output, symbol }: RowContext): string | null {
@@ -121,13 +123,16 @@ function concatenation({ node, axis, shape }: RowContext): string | null {
   return null;
 }
 
-/** Row-major order keeps rows apart where everything outside the batch stays as it is. */
+/** Row-major order keeps rows apart where as much lies outside the batch as before. */
 function reshape({ axis, shape, output, symbol }: RowContext): string | null {
   const at = axis(0);
   const from = shape(0);
   if (at === null || !from) return "makes a shape out of the batch";
-  const kept =
-    output && batchAxis(output, symbol) === at && from.slice(0, at).every((one, i) => one === output[i]);
+  const to = batchAxis(output, symbol);
+  const before = outside(from, at, symbol);
+  // [batch, 64] into [1, -1] puts all rows into one.
+  if (output && to !== null && to > at && output[at] === 1) return "states a shape for one batch size";
+  const kept = output && to !== null && before !== null && outside(output, to, symbol) === before;
   return kept ? null : "states a shape for one batch size";
 }
 

@@ -4,7 +4,7 @@ import { cloneModel, type ValueMap } from "../ir/clone.ts";
 import type { Graph, Model, Node, Shape, Value } from "../ir/graph.ts";
 import { type Inferred, inferShapes, integersOf } from "../ir/shapes.ts";
 import type { Tensor } from "../tensor.ts";
-import { batchAxis, int, mixing } from "./batch-rules.ts";
+import { batchAxis, int, mixing, outside } from "./batch-rules.ts";
 
 /** Where a value holds the rows of a batch: its axis; or why its rows cannot be told apart. */
 export type Rows =
@@ -77,7 +77,12 @@ export function free(model: Model): Freed {
   };
   // A node may be given others that compute its constants: they come before it.
   for (const node of [...graph.nodes]) trace(node, state);
-  for (const output of graph.outputs) output.shape = state.types.get(output)?.shape ?? null;
+  for (const output of graph.outputs) {
+    const { dtype = null, shape = null } = state.types.get(output) ?? {};
+    output.dtype ??= dtype;
+    // A shape without an element type is no type at all in a file.
+    output.shape = output.dtype ? shape : null;
+  }
   return { model: copy, symbol, types: state.types, rows: state.rows, values };
 }
 
@@ -118,7 +123,7 @@ function trace(node: Node, state: State): void {
       continue;
     }
     const shape = state.types.get(output)?.shape ?? null;
-    const axis = batchAxis(shape, symbol) ?? (!state.strict && shape?.[0] === null ? 0 : null);
+    const axis = batchAxis(shape, symbol);
     const lost = axis === null && (state.strict || shape?.every((extent) => typeof extent === "number"));
     rows.set(
       output,
@@ -187,24 +192,54 @@ function correctReshape(node: Node, state: State): boolean {
   const axis = data ? state.rows.get(data)?.axis : null;
   if (!wanted || !from || axis === null || axis === undefined || int(node, "allowzero", 0) === 1)
     return false;
-  const pure = from[axis] === state.symbol;
   const prefix = from.slice(0, axis).every((extent, i) => wanted[i] === 0 || wanted[i] === extent);
-  let shape: number[] | null = null;
-  if (pure && prefix && wanted[axis] === state.size) shape = [...wanted].with(axis, 0);
-  else if (axis === 0) {
-    // The batch is outermost, so the outermost extent alone grows with it.
-    const output = state.fixed.get(node.outputs[0]!)?.shape;
-    const [outer, ...inner] = output ?? [];
-    if (
-      typeof outer === "number" &&
-      outer % state.size === 0 &&
-      inner.every((one) => typeof one === "number")
-    )
-      shape = [-1, ...(inner as number[])];
-  }
+  const shape =
+    from[axis] === state.symbol && prefix && wanted[axis] === state.size
+      ? [...wanted].with(axis, 0)
+      : grown(
+          state.fixed.get(node.outputs[0]!)?.shape ?? null,
+          wanted,
+          outside(from, axis, state.symbol),
+          state,
+        );
   if (!shape) return false;
   node.inputs[1] = build(state.graph).constant(ints(shape), `${target!.name}_free`);
   return true;
+}
+
+/**
+ * A target with -1 where the batch belongs: behind as many elements as lay outside it before. Where it could be the
+ * innermost factor of one axis or the outermost of the next, it is the next, but for the last axis, which holds features.
+ */
+function grown(
+  output: Shape | null,
+  wanted: readonly number[],
+  before: number | string | null,
+  { size }: State,
+): number[] | null {
+  if (!output || typeof before !== "number") return null;
+  let product = 1;
+  let at = 0;
+  while (at < output.length && product < before) {
+    const extent = output[at]!;
+    if (
+      typeof extent !== "number" ||
+      (product * extent > before && (product * extent) % (before * size) !== 0)
+    )
+      return null;
+    if (product * extent > before) break;
+    product *= extent;
+    at++;
+  }
+  const isLast = at >= output.length - 1 && output[at] !== size;
+  if (product === before && isLast && at > 0) at--;
+  else if (product === before && (typeof output[at] !== "number" || (output[at] as number) % size !== 0))
+    return null;
+  const target = output.map((extent, i) => {
+    if (i === at) return -1;
+    return typeof extent === "number" ? extent : wanted[i] === 0 ? 0 : null;
+  });
+  return target.includes(null) ? null : (target as number[]);
 }
 
 /** Resize to constant sizes: the batch's size becomes the input's. */

@@ -62,7 +62,7 @@ export function featureModel(model: Model, options: FeatureOptions = {}): Featur
   const type = freed.types.get(value);
   if (!type?.shape)
     throw new InputError(`${where} gives no features: its shape is not known before the network runs`);
-  if (!rows || rows.axis === null)
+  if (!rows || rows.axis === null || type.shape[rows.axis] !== freed.symbol)
     throw new InputError(
       `${where} gives no features: its shape ${printShape(type.shape)} has no row for each item of the batch`,
     );

@@ -96,6 +96,11 @@ describe("freeBatch", () => {
     expect(freed.graph.outputs[0]!.shape).toEqual(["batch", 5]);
   });
 
+  it("keeps rows apart where a Reshape flattens all but one", () => {
+    const model = network((g) => g.apply("Reshape", [g.input("x", "float32", [1, 4, 6]), ints([1, -1])]));
+    expect(freeBatch(model).graph.outputs[0]!.shape).toEqual(["batch", 24]);
+  });
+
   it("repeats a class token for each row", () => {
     const model = network((g) => {
       const x = g.input("x", "float32", [1, 4, 6]);

@@ -59,8 +59,10 @@ export function defaultLayer(model: Model): DefaultLayer {
 function layersOf({ model, types, rows, symbol }: Freed): Layer[] {
   const { graph } = model;
   const content = contentOf(graph);
+  const makers = producers(graph);
   const layers: Layer[] = [];
   for (const node of graph.nodes) {
+    if (isMasked(graph, node, content, rows)) continue;
     for (const output of node.outputs) {
       if (!output || output.name === "" || !content.has(output)) continue;
       const type = types.get(output);
@@ -68,7 +70,7 @@ function layersOf({ model, types, rows, symbol }: Freed): Layer[] {
       if (!type?.shape || !type.dtype || !FLOATS.has(type.dtype) || at?.blocked !== undefined) continue;
       if (typeof at?.axis !== "number") continue;
       const extent = type.shape[at.axis];
-      if (extent !== symbol && extent !== null) continue;
+      if (extent !== symbol) continue;
       // Some axis beside the batch must have a length that is known.
       if (
         type.shape.length > 1 &&
@@ -81,7 +83,7 @@ function layersOf({ model, types, rows, symbol }: Freed): Layer[] {
         operator: node.domain ? `${node.domain}.${node.opType}` : node.opType,
         shape: type.shape,
         dtype: type.dtype,
-        parameters: parametersOf(graph, node),
+        parameters: parametersOf(graph, node, content, makers),
         default: false,
       });
     }
@@ -91,7 +93,15 @@ function layersOf({ model, types, rows, symbol }: Freed): Layer[] {
 
 /** Values that depend on the content of inputs other than masks. */
 function contentOf(graph: Graph): Set<Value> {
-  const content = new Set(graph.inputs.filter((input) => !/mask/i.test(input.name)));
+  return dependents(
+    graph,
+    graph.inputs.filter((input) => !/mask/i.test(input.name)),
+  );
+}
+
+/** Values that depend on the content of `inputs`, and not on their shapes alone. */
+function dependents(graph: Graph, inputs: readonly Value[]): Set<Value> {
+  const content = new Set(inputs);
   for (const node of graph.nodes) {
     if (node.opType === "Shape" || node.opType === "Size") continue;
     if (node.inputs.some((input) => input && content.has(input)))
@@ -100,13 +110,37 @@ function contentOf(graph: Graph): Set<Value> {
   return content;
 }
 
-function parametersOf(graph: Graph, node: Node): number {
-  const constants = new Set(node.inputs.filter((input) => input !== null));
-  let count = 0;
-  for (const input of constants) {
+/** Scores with a mask laid over them: minus infinity, or nearly, where nothing may be looked at. */
+function isMasked(graph: Graph, node: Node, content: ReadonlySet<Value>, rows: Freed["rows"]): boolean {
+  if (!/^(Add|Sub|Where)$/.test(node.opType)) return false;
+  return node.inputs.some((input) => {
+    if (!input || content.has(input)) return false;
+    // Depends on the batch but not on its content: on a mask.
+    if (rows.has(input)) return true;
     const tensor = constantOf(graph, input);
+    return tensor?.dtype === "float32" && (tensor.data as Float32Array).some((one) => Math.abs(one) >= 1e4);
+  });
+}
+
+/** Numbers in the constants that a node's inputs are made of: also where weights are cast, turned or dequantised first. */
+function parametersOf(
+  graph: Graph,
+  node: Node,
+  content: ReadonlySet<Value>,
+  makers: ReadonlyMap<Value, Node>,
+): number {
+  const seen = new Set<Value>();
+  const open = node.inputs.filter((input) => input !== null && !content.has(input)) as Value[];
+  let count = 0;
+  for (let value = open.pop(); value; value = open.pop()) {
+    if (seen.has(value)) continue;
+    seen.add(value);
+    const tensor = constantOf(graph, value);
     // Whole numbers are weights only where a network is quantised: in one byte.
     if (tensor && !/^(u?int(16|32|64)|bool|string)$/.test(tensor.dtype)) count += sizeOf(tensor.shape);
+    const maker = makers.get(value);
+    if (maker && !maker.inputs.some((input) => input && content.has(input)))
+      open.push(...maker.inputs.filter((input) => input !== null));
   }
   return count;
 }
@@ -142,13 +176,12 @@ function choose({ model, types }: Freed, layers: readonly Layer[]): DefaultLayer
 
 /** The product with weights that an output is made by; null where something else stands between. */
 function classifierOf(output: Value, graph: Graph, makers: ReadonlyMap<Value, Node>): Node | null {
+  const content = dependents(graph, graph.inputs);
   let value: Value | null = output;
   while (value) {
     const node: Node | undefined = makers.get(value);
     if (!node) return null;
-    const computed: Value[] = node.inputs.filter(
-      (input) => input !== null && !constantOf(graph, input),
-    ) as Value[];
+    const computed: Value[] = node.inputs.filter((input) => input && content.has(input)) as Value[];
     if (CLASSIFIERS.has(node.opType))
       return computed.length === 1 && computed[0] === node.inputs[0] ? node : null;
     if (!DRESSING.has(node.opType) || computed.length === 0) return null;

@@ -2,6 +2,7 @@ import type { DataType } from "../tensor.ts";
 import { broadcast, type Extent, over, productOf, times } from "./extents.ts";
 import type { Shape } from "./graph.ts";
 import type { Inferred, Rule, RuleContext, RuleResult } from "./shapes.ts";
+import { integersOf } from "./shapes.ts";
 import { windowRules } from "./window-shapes.ts";
 
 /** Output types of operators by name, over all domains: where two domains share a name they share the shape rule. */
@@ -33,13 +34,15 @@ export const SHAPE_RULES: Readonly<Record<string, Rule>> = {
         ? first(elementwise([context.inputs[0]!, context.inputs[3]!]))
         : first(elementwise(context.inputs), arithmetic(context)),
   ),
-  ...forEach("Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor", ({ inputs }) =>
+  Equal: (context) => first(elementwise(context.inputs, "bool"), paired(context, sameExtent)),
+  ...forEach("Greater GreaterOrEqual Less LessOrEqual And Or Xor", ({ inputs }) =>
     first(elementwise(inputs, "bool")),
   ),
   ...forEach("Not IsNaN IsInf", ({ inputs: [x] }) => first(x ? { ...x, dtype: "bool" } : null)),
-  ...forEach("Where", ({ inputs: [condition, a, b] }) =>
-    first(elementwise([condition ?? null, a ?? null, b ?? null], a?.dtype ?? b?.dtype ?? null)),
-  ),
+  Where(context) {
+    const [condition = null, a = null, b = null] = context.inputs;
+    return first(elementwise([condition, a, b], a?.dtype ?? b?.dtype ?? null), selected(context));
+  },
   ...forEach("Cast", (context) =>
     first(
       { dtype: CAST_TYPES[context.int("to", 0)] ?? null, shape: context.inputs[0]?.shape ?? null },
@@ -233,10 +236,15 @@ export const SHAPE_RULES: Readonly<Record<string, Rule>> = {
   ConstantOfShape(context) {
     const value = context.node.attributes.get("value");
     const rank = context.inputs[0]?.shape?.[0];
-    return first({
-      dtype: value?.type === "tensor" ? value.value.dtype : "float32",
-      shape: context.contents(0) ?? (typeof rank === "number" ? unknown(rank) : null),
-    });
+    const shape = context.contents(0) ?? (typeof rank === "number" ? unknown(rank) : null);
+    const tensor = value?.type === "tensor" ? value.value : null;
+    const [length] = shape ?? [];
+    const fill = tensor && integersOf(tensor)?.[0];
+    const isSmall = shape?.length === 1 && typeof length === "number" && length <= 64;
+    return first(
+      { dtype: tensor?.dtype ?? "float32", shape },
+      isSmall && typeof fill === "number" ? Array(length).fill(fill) : null,
+    );
   },
   Range: ({ inputs: [start] }) => first({ dtype: start?.dtype ?? null, shape: [null] }),
   OneHot: ({ inputs: [indices, , values], int }) => {
@@ -423,19 +431,15 @@ function keptContents(context: RuleContext): readonly Extent[] | null {
 
 /** Elementwise arithmetic on shapes. */
 function arithmetic(context: RuleContext): readonly Extent[] | null {
-  const [a, b] = [context.contents(0), context.contents(1)];
-  if (!a || !b || context.inputs.length !== 2) return null;
-  const length = Math.max(a.length, b.length);
-  if ((a.length !== length && a.length !== 1) || (b.length !== length && b.length !== 1)) return null;
-  return Array.from({ length }, (_, i) => {
-    const left = a[a.length === 1 ? 0 : i]!;
-    const right = b[b.length === 1 ? 0 : i]!;
+  return paired(context, (left, right) => {
     const numbers = typeof left === "number" && typeof right === "number";
     switch (context.node.opType) {
       case "Mul":
         return times(left, right);
       case "Div":
         return numbers ? Math.trunc(left / right) : over(left, right);
+      case "Mod":
+        return numbers && left >= 0 && right > 0 ? left % right : null;
       case "Add":
         return numbers ? left + right : null;
       case "Sub":
@@ -444,6 +448,30 @@ function arithmetic(context: RuleContext): readonly Extent[] | null {
         return null;
     }
   });
+}
+
+/** A function of two inputs' elements, one of which may be a single one. */
+function paired(context: RuleContext, of: (left: Extent, right: Extent) => Extent): readonly Extent[] | null {
+  const [a, b] = [context.contents(0), context.contents(1)];
+  if (!a || !b || context.inputs.length !== 2) return null;
+  const length = Math.max(a.length, b.length);
+  if ((a.length !== length && a.length !== 1) || (b.length !== length && b.length !== 1)) return null;
+  return Array.from({ length }, (_, i) => of(a[a.length === 1 ? 0 : i]!, b[b.length === 1 ? 0 : i]!));
+}
+
+/** Whether two extents are equal, 1 or 0. A symbol stands for a length, which no negative number is. */
+function sameExtent(left: Extent, right: Extent): Extent {
+  if (left === null || right === null) return null;
+  if (left === right) return 1;
+  if (typeof left === "number" && typeof right === "number") return 0;
+  return [left, right].some((one) => typeof one === "number" && one < 0) ? 0 : null;
+}
+
+/** Where on extents: as exporters write "-1 keeps the extent" for Expand. */
+function selected(context: RuleContext): readonly Extent[] | null {
+  const [condition, a, b] = [context.contents(0), context.contents(1), context.contents(2)];
+  if (!condition || a?.length !== condition.length || b?.length !== condition.length) return null;
+  return condition.map((one, i) => (one === null ? null : one ? a[i]! : b[i]!));
 }
 
 function joined(parts: readonly (readonly Extent[] | null)[]): readonly Extent[] | null {
