@@ -7,6 +7,7 @@ import { inferShapes, integersOf } from "../ir/shapes.ts";
 import { unbroadcast } from "../ops/broadcast.ts";
 import { formulas, scalarOf } from "../ops/formula.ts";
 import * as rules from "../ops/index.ts";
+import * as microsoft from "../ops/microsoft/index.ts";
 import type { Op, Site } from "../ops/op.ts";
 
 /** What `gradients` takes for granted. */
@@ -26,6 +27,7 @@ export interface Differentiated {
 }
 
 const OPS: Readonly<Record<string, Op>> = rules;
+const MICROSOFT: Readonly<Record<string, Op>> = microsoft;
 const PREFIX = "gradient/";
 
 /**
@@ -48,19 +50,18 @@ export function gradients(
     initializers: new Map(graph.initializers),
     nodes: [...graph.nodes],
   };
-  const types = inferShapes(work, given ? { given } : {});
+  let types = inferShapes(work, given ? { given } : {});
   const lossType = types.get(loss);
   if (!lossType?.dtype || lossType.shape?.length !== 0)
     throw new InputError(
       `the loss "${loss.name}" has the shape ${printShape(lossType?.shape ?? null)}; a gradient is of a single number, of shape []`,
     );
   const depends = new Set<Value>(parameters);
-  const forward = [...work.nodes];
-  for (const node of forward)
-    if (node.inputs.some((input) => input && depends.has(input)))
-      for (const output of node.outputs) if (output) depends.add(output);
   const builder = build(work);
   const g = formulas(builder, lossType.dtype, opset, PREFIX);
+  follow();
+  while (decompose()) follow();
+  const forward = [...work.nodes];
   const found = new Map<Value, Value[]>([[loss, [g.constant(scalarOf(lossType.dtype, 1))]]]);
   const total = (value: Value): Value | null => {
     const parts = found.get(value);
@@ -68,21 +69,13 @@ export function gradients(
     if (parts.length > 1) found.set(value, [g.op("Sum", parts)]);
     return found.get(value)![0]!;
   };
-  const shape = (value: Value): Shape => {
-    const known = types.get(value)?.shape ?? value.shape;
-    if (!known)
-      throw new InputError(
-        `the shape of "${value.name}" does not follow from the inputs; give it in the option "given"`,
-      );
-    return known;
-  };
   for (const node of forward.reverse()) {
     if (!node.inputs.some((input) => input && depends.has(input))) continue;
     const dys = node.outputs.map((output) => (output ? total(output) : null));
     if (dys.every((dy) => dy === null)) continue;
     const op = opOf(node);
     if (op.gradient === null) continue;
-    const at = siteOf(node, dys);
+    const at = siteOf(node, dys, forward);
     const made = op.gradient(g, at);
     for (const [i, input] of node.inputs.entries()) {
       if (!input || !depends.has(input)) continue;
@@ -110,7 +103,60 @@ export function gradients(
   }
   return { graph: prune(work), gradients: result };
 
-  function siteOf(node: Node, dys: readonly (Value | null)[]): Site {
+  function shape(value: Value): Shape {
+    const known = types.get(value)?.shape ?? value.shape;
+    if (!known)
+      throw new InputError(
+        `the shape of "${value.name}" does not follow from the inputs; give it in the option "given"`,
+      );
+    return known;
+  }
+
+  /** Marks what depends on the parameters. */
+  function follow(): void {
+    for (const node of work.nodes)
+      if (node.inputs.some((input) => input && depends.has(input)))
+        for (const output of node.outputs) if (output) depends.add(output);
+  }
+
+  /** Puts plainer nodes in the place of those that are differentiated so; false where there are none. */
+  function decompose(): boolean {
+    const before = work.nodes;
+    const nodes: Node[] = [];
+    work.nodes = nodes;
+    let changed = false;
+    for (const node of before) {
+      const op = node.inputs.some((input) => input && depends.has(input)) ? known(node) : undefined;
+      if (!op?.decompose) {
+        nodes.push(node);
+        continue;
+      }
+      changed = true;
+      const made = op.decompose(g, siteOf(node, [], before));
+      for (const [i, output] of node.outputs.entries()) {
+        if (!output) continue;
+        const from = made[i];
+        if (!from) {
+          const isUsed =
+            work.outputs.includes(output) || before.some(({ inputs }) => inputs.includes(output));
+          if (!isUsed) continue;
+          throw new InputError(`${describe(node)} has no output ${i} when it is differentiated`);
+        }
+        nodes.push({
+          name: output.name,
+          opType: "Identity",
+          domain: "",
+          inputs: [from],
+          outputs: [output],
+          attributes: new Map(),
+        });
+      }
+    }
+    if (changed) types = inferShapes(work, given ? { given } : {});
+    return changed;
+  }
+
+  function siteOf(node: Node, dys: readonly (Value | null)[], nodes: readonly Node[]): Site {
     const attribute = (name: string) => node.attributes.get(name);
     const refuse = (what: string): never => {
       throw new InputError(`${describe(node)} ${what}`);
@@ -148,7 +194,7 @@ export function gradients(
       contents(index) {
         const input = node.inputs[index];
         if (!input) return null;
-        const tensor = work.initializers.get(input) ?? constantOf(forward, input);
+        const tensor = work.initializers.get(input) ?? constantOf(nodes, input);
         return tensor ? integersOf(tensor) : null;
       },
       int(name, otherwise) {
@@ -186,8 +232,13 @@ function constantOf(nodes: readonly Node[], value: Value) {
   return attribute?.type === "tensor" ? attribute.value : null;
 }
 
+function known(node: Node): Op | undefined {
+  if (node.domain === "") return OPS[node.opType];
+  return node.domain === "com.microsoft" ? MICROSOFT[node.opType] : undefined;
+}
+
 function opOf(node: Node): Op {
-  const op = node.domain === "" ? OPS[node.opType] : undefined;
+  const op = known(node);
   if (op) return op;
   const name = node.domain ? `${node.domain}.${node.opType}` : node.opType;
   const remedy = /^(If|Loop|Scan)$/.test(node.opType)

@@ -1,8 +1,33 @@
 export * from "./activations.ts";
 export * from "./arithmetic.ts";
 export { Conv, ConvTranspose } from "./convolution.ts";
-export * from "./linear.ts";
+export {
+  GroupNormalization,
+  InstanceNormalization,
+  LpNormalization,
+  RMSNormalization,
+  SimplifiedLayerNormalization,
+} from "./groups.ts";
+export { Einsum, Gemm, MatMul } from "./linear.ts";
 export * from "./normalization.ts";
+export * from "./placing.ts";
 export * from "./pooling.ts";
+export * from "./recurrent.ts";
 export * from "./reduction.ts";
-export * from "./shaping.ts";
+export {
+  Concat,
+  DepthToSpace,
+  Expand,
+  Flatten,
+  Gather,
+  GatherElements,
+  GatherND,
+  Reshape,
+  Slice,
+  SpaceToDepth,
+  Split,
+  Squeeze,
+  Tile,
+  Transpose,
+  Unsqueeze,
+} from "./shaping.ts";

@@ -95,7 +95,7 @@ function implied(terms: readonly string[]): string {
 }
 
 /** The last two axes exchanged. */
-function swapped(g: Formula, value: Value, rank: number): Value {
+export function swapped(g: Formula, value: Value, rank: number): Value {
   const perm = Array.from({ length: rank }, (_, axis) => axis);
   [perm[rank - 1], perm[rank - 2]] = [rank - 2, rank - 1];
   return g.transpose(value, perm);

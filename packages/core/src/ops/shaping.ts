@@ -32,7 +32,7 @@ export const Split = rule((g, at) => [
   null,
 ]);
 /** Every element's gradient goes to the address it was taken from. */
-const selection: Op = rule((g, at) => {
+export const selection: Op = rule((g, at) => {
   const [x, ...rest] = at.node.inputs;
   const attributes = Object.fromEntries(at.node.attributes);
   const taken = g.op(at.node.opType, [g.addresses(x!), ...rest], attributes);

@@ -1,0 +1,3 @@
+export * from "./activations.ts";
+export * from "./attention.ts";
+export * from "./norms.ts";
