@@ -154,6 +154,7 @@ describe.skipIf(!existsSync(path))("losses as PyTorch has them", () => {
     bce_with_logits: (g, { x }, { t }) =>
       losses.binaryCrossEntropy(g, x!, g.constant(float32([3, 2], t.flat())), mean(g)),
     mse: (g, { x, t }) => losses.squaredError(g, x!, t!, mean(g)),
+    smooth_l1: (g, { x }) => losses.smoothL1(g, x!, g.constant(float32([3, 2], [0, 0, 0, 0, 0, 0])), mean(g)),
     distill_kl_T1: (g, { s, t }) => losses.distillation(g, s!, t!, quarter(g), 1),
     distill_kl_T4: (g, { s, t }) => losses.distillation(g, s!, t!, quarter(g), 4),
     "info_nce_tau0.1": (g, { a, b }) =>
