@@ -5,6 +5,7 @@ import { cloneModel, type ValueMap } from "../ir/clone.ts";
 import type { Graph, Model, Shape, Value } from "../ir/graph.ts";
 import { opsetOf, raiseOpset } from "../ir/opset.ts";
 import { prune } from "../ir/prune.ts";
+import { inferShapes } from "../ir/shapes.ts";
 import { type Formula, formulas } from "../ops/formula.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -54,7 +55,10 @@ export function planTraining(model: Model, options: PlanOptions): TrainingPlan {
     const value = graph.inputs.find((input) => input.name === name);
     if (!value) throw new InputError(`the model has no input "${name}" to give a shape`);
     given.set(value, shape);
+    value.shape = shape;
   }
+  // What the file says of values inside is of the shapes it was exported with.
+  if (given.size > 0) for (const [value, type] of inferShapes(graph, { given })) value.shape = type.shape;
   const builder = build(graph);
   const opset = opsetOf(copy);
   const loss = options.loss(formulas(builder, "float32", opset, "loss/"), graph, builder.input);
