@@ -15,7 +15,7 @@ export const Conv = rule((g, at) => {
   const spatial = windows.input.map((_, i) => i + 2);
   return [
     () => inputGradient(g, dy, w, at.extents(w), groups, windows),
-    () => weightGradient(g, x, dy, at.extents(w), groups, windows),
+    () => weightGradient(g, x, dy, at.extents(w), groups, windows, at.shape(x)[0]!),
     () => g.sum(dy, [0, ...spatial], false),
   ];
 });
@@ -31,7 +31,7 @@ export const ConvTranspose = rule((g, at) => {
   const spatial = windows.input.map((_, i) => i + 2);
   return [
     () => g.op("Conv", [dy, w], attributes),
-    () => weightGradient(g, dy, x, at.extents(w), groups, windows),
+    () => weightGradient(g, dy, x, at.extents(w), groups, windows, at.shape(x)[0]!),
     () => g.sum(dy, [0, ...spatial], false),
   ];
 });
@@ -96,11 +96,25 @@ function weightGradient(
   weights: readonly number[],
   groups: number,
   windows: Windows,
+  images: number | string | null,
 ): Value {
   const [outputs, perGroup, ...kernel] = weights as [number, number, ...number[]];
   const { strides, before, after, output } = windows;
   const size = kernel.reduce((product, extent) => product * extent, 1);
   if (groups === 1 && size >= 25) return batchAsChannels(g, x, dy, windows);
+  // Needs the number of images, for the number of groups is an attribute.
+  if (perGroup === 1 && groups === outputs && groups > 1 && typeof images === "number")
+    return eachChannelAlone(g, x, dy, weights, images, windows);
+  const positions = output.reduce((product, extent) => product * extent, 1);
+  const isPlain =
+    size === 1 && [...strides, ...before, ...after].every((n, i) => n === (i < strides.length ? 1 : 0));
+  // One product over all images, where turning them is cheaper than adding up a product an image.
+  if (isPlain && groups === 1 && outputs * perGroup > 4 * (outputs + perGroup) * positions) {
+    const turned = (value: Value, channels: number) =>
+      g.reshape(g.transpose(g.reshape(value, [0, channels, -1]), [1, 0, 2]), [channels, -1]);
+    const product = g.op("Gemm", [turned(dy, outputs), turned(x, perGroup)], { transB: 1 });
+    return g.reshape(product, weights);
+  }
   const axes = kernel.map((_, i) => i + 2);
   const padded = g.pad(x, [0, 0, ...before, 0, 0, ...after.map((n) => Math.max(n, 0))]);
   const seen = offsets(kernel).map((offset) => {
@@ -137,6 +151,32 @@ function batchAsChannels(g: Formula, x: Value, dy: Value, windows: Windows): Val
     axes,
   );
   return g.transpose(cut, swap);
+}
+
+/** Depthwise: every channel of every image is a convolution of its own, with its dY as the kernel. */
+function eachChannelAlone(
+  g: Formula,
+  x: Value,
+  dy: Value,
+  weights: readonly number[],
+  images: number,
+  windows: Windows,
+): Value {
+  const { input, output, strides, dilations, before, after, kernel } = windows;
+  const made = g.op("Conv", [g.reshape(x, [1, -1, ...input]), g.reshape(dy, [-1, 1, ...output])], {
+    strides: dilations,
+    dilations: strides,
+    pads: [...before, ...after.map((n) => Math.max(n, 0))],
+    group: images * weights[0]!,
+  });
+  const axes = kernel.map((_, i) => i + 2);
+  const cut = g.slice(
+    made,
+    kernel.map(() => 0),
+    kernel,
+    axes,
+  );
+  return g.reshape(g.sum(g.reshape(cut, [-1, weights[0]!, ...kernel]), [0], false), weights);
 }
 
 function convolutionAttributes(windows: Windows, groups: number) {
