@@ -10,5 +10,6 @@ export {
   type Snapshot,
 } from "./hub/index.ts";
 export { type ImagePreprocessing, imagePreprocessor, rawPixels, readRawImage } from "./images/index.ts";
+export * from "./report/index.ts";
 export * from "./runtime/index.ts";
 export * from "./texts/index.ts";

@@ -1,0 +1,3 @@
+export { type CardOptions, renderModelCard } from "./card.ts";
+export type * from "./data.ts";
+export { renderReport } from "./page.ts";
