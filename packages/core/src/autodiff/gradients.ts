@@ -243,7 +243,7 @@ function opOf(node: Node): Op {
   const name = node.domain ? `${node.domain}.${node.opType}` : node.opType;
   const remedy = /^(If|Loop|Scan)$/.test(node.opType)
     ? "export the model without control flow, or train only what lies above it"
-    : /Quantize|Integer|^QLinear/.test(node.opType)
+    : /quantize|Integer|^QLinear/i.test(node.opType)
       ? "use the float model, or train only what lies above it"
       : "train only what lies above it";
   throw new InputError(`${describe(node)}: ${name} has no gradient; ${remedy}`);
