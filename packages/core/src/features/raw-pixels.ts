@@ -1,4 +1,4 @@
-import { build, emptyGraph } from "../ir/build.ts";
+import { build, emptyGraph, modelOf } from "../ir/build.ts";
 import type { Model } from "../ir/graph.ts";
 
 /** The trunk of the backbone "none": input `pixels` [batch, channels, size, size], output `features` [batch, channels · size²]. */
@@ -8,14 +8,5 @@ export function rawPixelTrunk({ size = 32, channels = 3 }: { size?: number; chan
   const pixels = b.input("pixels", "float32", ["batch", channels, size, size]);
   const features = b.apply("Flatten", [pixels], { axis: 1 }, { name: "features" });
   graph.outputs.push(Object.assign(features, { dtype: "float32", shape: ["batch", channels * size * size] }));
-  return {
-    graph,
-    opsets: new Map([["", 17]]),
-    irVersion: 8,
-    producer: { name: "graft", version: "" },
-    domain: "",
-    modelVersion: 0n,
-    doc: "",
-    metadata: new Map(),
-  };
+  return modelOf(graph);
 }

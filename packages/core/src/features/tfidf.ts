@@ -1,5 +1,5 @@
 import { InputError } from "../errors.ts";
-import { build, emptyGraph, ints } from "../ir/build.ts";
+import { build, emptyGraph, ints, modelOf } from "../ir/build.ts";
 import type { Model } from "../ir/graph.ts";
 import { type Options, resolveSettings, type Settings } from "../options.ts";
 import type { Feeds } from "../runtime/runtime.ts";
@@ -209,16 +209,7 @@ function trunk(size: number): Model {
   const rows = b.apply("ScatterElements", [zeros, ids, weights], { axis: 1 });
   const features = b.apply("Slice", [rows, ints([0]), ints([size]), ints([1])], {}, { name: "features" });
   graph.outputs.push(Object.assign(features, { dtype: "float32", shape: ["batch", size] }));
-  return {
-    graph,
-    opsets: new Map([["", 17]]),
-    irVersion: 8,
-    producer: { name: "graft", version: "" },
-    domain: "",
-    modelVersion: 0n,
-    doc: "",
-    metadata: new Map(),
-  };
+  return modelOf(graph);
 }
 
 function check(json: TfidfJson): void {

@@ -1,6 +1,7 @@
 import type { Tensor } from "../tensor.ts";
 import { float32, int64 } from "../tensor.ts";
-import type { Attribute, Graph, Node, Value } from "./graph.ts";
+import type { Attribute, Graph, Model, Node, Value } from "./graph.ts";
+import { irVersionFor } from "./opset.ts";
 
 /** Attribute values in JavaScript's own types: integers become ints, see `attribute` where a whole float is meant. */
 export type AttributeValue =
@@ -51,6 +52,20 @@ export interface Builder {
 /** An empty graph. */
 export function emptyGraph(name = "graph"): Graph {
   return { name, inputs: [], outputs: [], initializers: new Map(), nodes: [] };
+}
+
+/** A model around a graph that was built here, in the operator set 17 unless another is named. */
+export function modelOf(graph: Graph, opset = 17): Model {
+  return {
+    graph,
+    opsets: new Map([["", opset]]),
+    irVersion: irVersionFor(opset),
+    producer: { name: "graft", version: "" },
+    domain: "",
+    modelVersion: 0n,
+    doc: "",
+    metadata: new Map(),
+  };
 }
 
 /** A builder that appends to `graph`. */
