@@ -12,6 +12,7 @@ import {
   type Source,
   textOptions,
 } from "./format.ts";
+import { legacyEncodingOf, legacyNote } from "./legacy.ts";
 import { filesUnder, kindOfFile, listFolder } from "./listing.ts";
 
 export const classFolders: Format = {
@@ -85,20 +86,27 @@ async function* readFile(
   } else if (kind === "foreign image") {
     report.reject(where, "is an image of a kind that is not decoded; convert it to JPEG or PNG");
   } else {
-    const text = await readText(path, where, settings.encoding);
+    const text = await readText(path, where, settings.encoding, report);
     if (text.problem !== null) report.reject(where, text.problem);
     else yield { ...common, input: { kind: "text", text: text.text } };
   }
 }
 
-async function readText(path: string, name: string, encoding: string | null) {
+async function readText(path: string, name: string, encoding: string | null, report: Report) {
   const chunks: Buffer[] = [];
   for await (const chunk of readBytes(path, name, limits.line)) chunks.push(chunk);
   let bytes = Buffer.concat(chunks);
   const mark = byteOrderMark(bytes);
   const decode = decoder(encoding ?? mark?.encoding ?? "utf-8", name);
   if (mark !== null && mark.encoding === decode.encoding) bytes = bytes.subarray(mark.length);
-  const text = decode.decode(bytes);
+  let text = decode.decode(bytes);
+  if (text === null && encoding === null && mark === null) {
+    const legacy = legacyEncodingOf(bytes);
+    if (legacy !== null) {
+      report.note(legacyNote(name, legacy));
+      text = decoder(legacy.encoding, name).decode(bytes);
+    }
+  }
   if (text === null) return { text: "", problem: undecodable(bytes, decode.encoding) };
   const nul = text.indexOf("\0");
   return {

@@ -1,6 +1,6 @@
 import { isKnownName } from "./columns.ts";
 import { type DataSettings, fileError } from "./format.ts";
-import type { Dialect } from "./records.ts";
+import { type Dialect, recordReader } from "./records.ts";
 
 const named: Readonly<Record<string, string>> = {
   tab: "\t",
@@ -10,14 +10,16 @@ const named: Readonly<Record<string, string>> = {
   pipe: "|",
   space: " ",
 };
+/** Lines that are looked at to tell whether a file is quoted. */
+const MOST_LINES = 20_000;
 const candidates = [",", "\t", ";", "|"];
 
 type Wishes = Pick<DataSettings, "delimiter" | "header" | "quotes" | "text" | "label" | "image">;
 
 /**
  * How a file of separated values is written, as its first lines show: the delimiter whose first line names columns, else
- * the one that cuts every line into equally many cells. A comma file is quoted; a tab file is, where its quotes make sense
- * that way (a tab file often holds plain quotes). Null where nothing cuts the lines, so that it is no table.
+ * the one that cuts every line into equally many cells. A comma file is quoted; a tab file is, where that reads
+ * better (a tab file often holds plain quotes). Null where nothing cuts the lines, so that it is no table.
  */
 export function dialectOf(
   lines: readonly string[],
@@ -121,18 +123,22 @@ function hasHeader(lines: readonly string[], delimiter: string, settings: Wishes
   return false;
 }
 
-/** Whether cells that start with a quote are mostly written as RFC 4180 has it, counting by lines. */
+/**
+ * Whether quotes enclose cells: reading them so goes wrong in no more lines than taking them as they are. A quote that
+ * swallows lines which fit the table by themselves is a plain one.
+ */
 function areQuoted(lines: readonly string[], delimiter: string): boolean {
-  let well = 0;
-  let badly = 0;
-  for (const line of lines) {
-    if (!line.includes('"')) continue;
-    for (const cell of line.split(delimiter)) {
-      if (!cell.startsWith('"')) continue;
-      if (cell.length > 1 && cell.endsWith('"') && !cell.slice(1, -1).replaceAll('""', "").includes('"'))
-        well++;
-      else badly++;
-    }
+  if (!lines.some((line) => line.includes('"'))) return true;
+  const texts = lines.slice(0, MOST_LINES);
+  const usual = texts[0]!.split(delimiter).length;
+  const plain = texts.filter((line) => line.split(delimiter).length !== usual).length;
+  const reader = recordReader({ delimiter, header: false, quoted: true });
+  const block = { first: 1, texts, problems: new Map<number, string>() };
+  let misread = 0;
+  let records = 0;
+  for (const { cells, problem } of [...reader.take(block), ...reader.end()]) {
+    records++;
+    if (problem !== null || cells.length !== usual) misread++;
   }
-  return badly === 0 || well > 2 * badly;
+  return misread <= plain && !(plain === 0 && records < texts.length);
 }

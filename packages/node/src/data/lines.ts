@@ -2,6 +2,7 @@ import { TextDecoder } from "node:util";
 import { readBytes, size } from "./bytes.ts";
 import { byteOrderMark, type Decoder, decoder, undecodable } from "./encoding.ts";
 import { fileError, limits, type Report } from "./format.ts";
+import { legacyEncoding, legacyNote } from "./legacy.ts";
 
 /**
  * Consecutive lines of a file. Lines end in \n alone (a \r before it stays), so that a text holding U+0085 or U+2028 is
@@ -16,18 +17,29 @@ export interface Lines {
 
 /**
  * The lines of a text file, in blocks of about 1 MiB, decoded strictly: UTF-8 unless `encoding` or a byte-order mark says
- * otherwise. Throws an InputError where the file is empty, cannot be read, or has a line beyond the limit.
+ * otherwise, or the file is windows-1252 throughout (`legacyEncoding`), which is noted. Throws an InputError where the file is empty, cannot be read, or has a line beyond the limit.
  */
 export async function* readLines(
   path: string,
   name: string,
   encoding: string | null,
-  report: Pick<Report, "found">,
+  report: Pick<Report, "found" | "note">,
 ): AsyncGenerator<Lines, void> {
   let decode: Decoder | null = null;
+  let judged = encoding !== null;
   let number = 1;
   let rest: Buffer[] = [];
   let held = 0;
+  const linesOf = async (block: Buffer): Promise<Lines> => {
+    const lines = decodeLines(block, number, decode!);
+    if (judged || decode!.encoding !== "utf-8" || lines.problems.size === 0) return lines;
+    judged = true;
+    const legacy = await legacyEncoding(path, name); // every line so far was ASCII, else this is null
+    if (legacy === null) return lines;
+    report.note(legacyNote(name, legacy));
+    decode = decoder(legacy.encoding, name);
+    return decodeLines(block, number, decode);
+  };
   for await (const piece of startingAtText(readBytes(path, name), encoding, name)) {
     decode ??= piece.decoder;
     const end = piece.bytes.lastIndexOf(10);
@@ -41,15 +53,15 @@ export async function* readLines(
       rest.length === 0
         ? piece.bytes.subarray(0, end)
         : Buffer.concat([...rest, piece.bytes.subarray(0, end)]);
-    const lines = decodeLines(block, number, decode);
+    const lines = await linesOf(block);
     yield lines;
     number += lines.texts.length;
     rest = [piece.bytes.subarray(end + 1)];
     held = rest[0]!.length;
   }
   if (decode === null) throw fileError(name, "is empty; there are no rows to read");
+  if (held > 0) yield await linesOf(Buffer.concat(rest));
   report.found({ encoding: decode.encoding });
-  if (held > 0) yield decodeLines(Buffer.concat(rest), number, decode);
 }
 
 /** The bytes after a byte-order mark, with the decoder for them; UTF-16 arrives as UTF-8. */

@@ -53,8 +53,8 @@ async function* walk(
 /** What an ending says of a file: an image that can be decoded, one that cannot, a text, or something else. */
 export function kindOfFile(name: string): "image" | "foreign image" | "text" | "other" {
   const ending = name.toLowerCase().split(".").at(-1)!;
-  if (["jpg", "jpeg", "jfif", "png", "webp", "gif", "tif", "tiff", "avif"].includes(ending)) return "image";
-  if (["bmp", "heic", "heif", "svg", "ico", "psd", "raw", "cr2", "nef"].includes(ending))
-    return "foreign image";
+  if (["jpg", "jpeg", "jfif", "png", "webp", "gif", "tif", "tiff", "avif", "bmp"].includes(ending))
+    return "image";
+  if (["heic", "heif", "svg", "ico", "psd", "raw", "cr2", "nef"].includes(ending)) return "foreign image";
   return ending === "txt" ? "text" : "other";
 }

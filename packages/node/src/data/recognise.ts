@@ -174,8 +174,20 @@ async function recogniseFiles(
     return await recogniseFile(join(path, files[0]!), inside(name, files[0]!), split, settings);
   throw fileError(
     shown,
-    `cannot tell what this folder is; it holds ${files.slice(0, 6).join(", ") || all.slice(0, 6).join(", ")}. Read are class folders, train/val/test folders or files, one table, and MNIST-style IDX files`,
+    `cannot tell what this folder is; it holds ${files.slice(0, 6).join(", ") || all.slice(0, 6).join(", ")}. Read are class folders, train/val/test folders or files, one table, and MNIST-style IDX files${pointAt(path, files)}`,
   );
+}
+
+/** The remedy where a folder holds several tables: one of them is to be named. */
+function pointAt(path: string, files: readonly string[]): string {
+  const tables = files.filter((file) => endingOf(file) in byEnding);
+  if (tables.length < 2) return "";
+  return `; point at one table, as in ${join(path, tables[0]!)}, the test rows being another with --test`;
+}
+
+/** The ending of a name, without ".gz". */
+function endingOf(file: string): string {
+  return file.replace(/\.gz$/i, "").toLowerCase().split(".").at(-1)!;
 }
 
 interface PartFile {
@@ -219,10 +231,7 @@ async function splitFilesOf(path: string, settings: DataSettings): Promise<Recog
 /** One class a file: names that differ in the ending alone, or .txt files of two names or more. */
 function classFiles(files: readonly string[]): { file: string; label: string }[] | null {
   const plain = files.map((file) => file.replace(/\.gz$/i, ""));
-  if (
-    plain.length < 2 ||
-    plain.some((file) => !file.includes(".") || file.toLowerCase().split(".").at(-1)! in byEnding)
-  )
+  if (plain.length < 2 || plain.some((file) => !file.includes(".") || endingOf(file) in byEnding))
     return null;
   const stems = plain.map((file) => file.slice(0, file.lastIndexOf(".")));
   const endings = plain.map((file) => file.slice(file.lastIndexOf(".") + 1));
@@ -242,7 +251,7 @@ async function recogniseFile(
   settings: DataSettings,
 ): Promise<Recognised[]> {
   const plain = name.replace(/\.gz$/i, "");
-  const ending = plain.toLowerCase().split(".").at(-1)!;
+  const ending = endingOf(name);
   const source = { path, name, split, label: null };
   if (/idx[134]-ubyte$/i.test(plain)) {
     if (/labels/i.test(basename(plain)))
@@ -272,7 +281,7 @@ async function formatOfText(
   ending: string,
   settings: DataSettings,
 ): Promise<keyof typeof formats> {
-  const lines = readLines(path, name, settings.encoding, { found: () => {} });
+  const lines = readLines(path, name, settings.encoding, { found: () => {}, note: () => {} });
   const { value: first } = await lines.next();
   await lines.return();
   const texts = first?.texts.filter((text, i) => text.trim() !== "" && !first.problems.has(i)) ?? [];

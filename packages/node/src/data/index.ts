@@ -1,0 +1,2 @@
+export { dataOptions } from "./format.ts";
+export { type ReadOptions, readDataset } from "./read.ts";
