@@ -1,2 +1,2 @@
 // Every command of the program, a line each; the export's name is the command's.
-export {};
+export { layers } from "./layers.ts";
