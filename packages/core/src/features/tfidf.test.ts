@@ -1,7 +1,9 @@
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { InputError } from "../errors.ts";
 import { fitTfidf, readTfidf, type TfidfJson } from "./tfidf.ts";
-import { termsOf } from "./tfidf-terms.ts";
+import { fixedTerms, growingTerms, termsOf } from "./tfidf-terms.ts";
 
 const texts = ["The cat sat.", "the dog sat", "The cat's toy!", "猫坐着", "狗坐着 ok"];
 const all = { words: [1, 2], characters: [0, 0], unspaced: [1, 2] } as const;
@@ -24,11 +26,66 @@ describe("terms", () => {
     const terms = [...termsOf("ab", { words: [0, 0], characters: [2, 3], unspaced: [0, 0] })];
     expect(terms).toEqual(["c: a", "c:ab", "c:b ", "c: ab", "c:ab "]);
   });
+  test("of kana, marks and Thai vowels stay with their script", () => {
+    const singles = { words: [1, 1], characters: [0, 0], unspaced: [1, 1] } as const;
+    expect(termsOf("データ", singles)).toEqual(["z:デ", "z:ー", "z:タ"]);
+    expect(termsOf("ที่", singles)).toEqual(["z:ท", "z:ี", "z:่"]);
+    expect(termsOf("a\u0323\u0307z", singles)).toEqual([`w:${"a\u0323\u0307z".normalize("NFKC")}`]);
+    expect(termsOf("don't 'quote' it’s 👍🏽 19€", singles)).toEqual(
+      ["don't", "quote", "it's", "👍", "19", "€"].map((word) => `w:${word}`),
+    );
+  });
+  test("number the same whatever was read before, and only those of the vocabulary", () => {
+    const settings = { words: [1, 2], characters: [2, 4], unspaced: [1, 3] } as const;
+    const anyText = fc.stringMatching(/^[ab'!猫坐デé ]{0,12}$/u);
+    fc.assert(
+      fc.property(fc.array(anyText, { minLength: 1 }), anyText, (before, text) => {
+        const grown = growingTerms(settings);
+        for (const other of before) grown.of(other);
+        const names = termsOf(text, settings);
+        expect(Array.from(grown.of(text), grown.nameOf)).toEqual(names);
+        const vocabulary = [...new Set(before.flatMap((other) => termsOf(other, settings)))];
+        const fixed = fixedTerms(vocabulary, settings);
+        const inside = names.filter((name) => vocabulary.includes(name));
+        // Twice: what is remembered of a word must say the same as the first look.
+        for (let time = 0; time < 2; time++) expect(Array.from(fixed.of(text), fixed.nameOf)).toEqual(inside);
+      }),
+    );
+  });
   test("of a megabyte come in linear time", () => {
     expect([...termsOf("x".repeat(1_000_000), all)]).toHaveLength(1);
     expect([...termsOf("我".repeat(300_000), all)]).toHaveLength(599_999);
   });
 });
+
+const golden = JSON.parse(
+  readFileSync(new URL("../../../../test/golden/tfidf.json", import.meta.url), "utf8"),
+) as {
+  sets: {
+    name: string;
+    settings: Record<string, number>;
+    texts: string[];
+    size: number;
+    rows: Record<string, Record<string, number>>;
+  }[];
+};
+
+test.each(golden.sets)(
+  "$name weigh as scikit-learn's TfidfVectorizer has it",
+  ({ settings, texts, size, rows }) => {
+    const tfidf = fitTfidf(texts, settings);
+    expect(tfidf.size).toBe(size);
+    const { offsets, indices, values } = tfidf.transform(texts);
+    for (const [i, row] of Object.entries(rows)) {
+      const [from, to] = [offsets[Number(i)]!, offsets[Number(i) + 1]!];
+      const ours = Object.fromEntries(
+        Array.from(indices.subarray(from, to), (id, j) => [tfidf.terms[id]!, values[from + j]!]),
+      );
+      expect(Object.keys(ours).sort()).toEqual(Object.keys(row).sort());
+      for (const [term, weight] of Object.entries(row)) expect(ours[term]).toBeCloseTo(weight, 6);
+    }
+  },
+);
 
 describe("TF-IDF", () => {
   test("weighs as the formula says", () => {
@@ -81,8 +138,8 @@ describe("TF-IDF", () => {
   });
   test("refuses texts without a word and files that are none of its own", () => {
     expect(() => fitTfidf(["", " "])).toThrow(InputError);
-    expect(() => readTfidf({ format: "graft-tfidf", version: 1 } as TfidfJson)).toThrow(/terms must be/);
+    expect(() => readTfidf({ format: "graft-tfidf", version: 2 } as TfidfJson)).toThrow(/terms must be/);
     const json = fitTfidf(texts).toJSON();
-    expect(() => readTfidf({ ...json, idf: json.idf.slice(1) })).toThrow(/idf/);
+    expect(() => readTfidf({ ...json, counts: json.counts.slice(1) })).toThrow(/counts/);
   });
 });

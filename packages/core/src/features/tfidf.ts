@@ -1,10 +1,10 @@
 import { InputError } from "../errors.ts";
-import { build, emptyGraph, ints, modelOf } from "../ir/build.ts";
 import type { Model } from "../ir/graph.ts";
 import { type Options, resolveSettings, type Settings } from "../options.ts";
 import type { Feeds } from "../runtime/runtime.ts";
-import { float32, type SparseMatrix } from "../tensor.ts";
-import { type TermSettings, termsOf } from "./tfidf-terms.ts";
+import type { SparseMatrix } from "../tensor.ts";
+import { tfidfTrunk } from "./tfidf-graph.ts";
+import { fixedTerms, growingTerms, type TermSettings, type Terms } from "./tfidf-terms.ts";
 
 /** Settings of `fitTfidf`. */
 export const tfidfOptions = {
@@ -53,6 +53,10 @@ export const tfidfOptions = {
 export interface Tfidf {
   /** V, the number of terms: the extent of a row. */
   readonly size: number;
+  /** The terms in the order of the columns [V]: "w:" words, "c:" characters within a word, "z:" characters without spaces. */
+  readonly terms: readonly string[];
+  /** Inverse document frequency of each term [V]. */
+  readonly idf: Float32Array;
   /** Differs wherever two of them could give different features. */
   readonly fingerprint: string;
   /** Features [N, V], each row of length 1 (or 0 where no term is known); a row depends on its own text alone. */
@@ -73,12 +77,14 @@ export interface Tfidf {
 /** Stored form of a Tfidf. */
 export interface TfidfJson {
   readonly format: "graft-tfidf";
-  readonly version: 1;
+  readonly version: 2;
   readonly settings: TermSettings & { readonly wordWeight: number };
+  /** N, the number of texts it was fitted to. */
+  readonly texts: number;
   /** Terms in the order of the columns. */
   readonly terms: readonly string[];
-  /** Inverse document frequencies [V]. */
-  readonly idf: readonly number[];
+  /** Texts that hold each term [V]. */
+  readonly counts: readonly number[];
 }
 
 /**
@@ -101,51 +107,112 @@ export function fitTfidf(
     unspaced: [1, unspaced],
     wordWeight,
   } as const;
-  const counts = new Map<string, number>();
-  for (const text of texts)
-    for (const term of new Set(termsOf(text, settings))) counts.set(term, (counts.get(term) ?? 0) + 1);
   const least = given.minCount === undefined && texts.length < 1000 ? 1 : minCount;
-  const kept = [...counts].filter(([, count]) => count >= least);
-  if (kept.length === 0)
+  const { terms, counts } = countTerms(texts, settings);
+  const frequent = [...counts.keys()].filter((number) => counts[number]! >= least);
+  if (frequent.length === 0)
     throw new InputError(
       `TF-IDF: none of the ${texts.length} texts holds a word that occurs in ${least} of them; check the text column`,
     );
-  // Ties by the term itself, so that the order of the texts does not matter.
-  kept.sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
-  const vocabulary = kept.slice(0, maxFeatures).sort(([a], [b]) => (a < b ? -1 : 1));
+  const kept = mostFrequent(frequent, counts, maxFeatures, terms.nameOf);
+  const vocabulary = kept.map((number) => ({ term: terms.nameOf(number), count: counts[number]! }));
+  vocabulary.sort((a, b) => (a.term < b.term ? -1 : 1));
   return readTfidf({
     format: "graft-tfidf",
-    version: 1,
+    version: 2,
     settings,
-    terms: vocabulary.map(([term]) => term),
-    idf: vocabulary.map(([, count]) => Math.fround(Math.log((1 + texts.length) / (1 + count)) + 1)),
+    texts: texts.length,
+    terms: vocabulary.map(({ term }) => term),
+    counts: vocabulary.map(({ count }) => count),
   });
+}
+
+/** In how many texts each term occurs, by its number; 0 for numbers that are no term. */
+function countTerms(texts: readonly string[], settings: TermSettings): { terms: Terms; counts: Int32Array } {
+  const terms = growingTerms(settings);
+  let counts = new Int32Array(1024);
+  let last = new Int32Array(1024);
+  for (const [i, text] of texts.entries()) {
+    const found = terms.of(text);
+    if (terms.size > counts.length) {
+      counts = enlarged(counts, 2 * terms.size);
+      last = enlarged(last, 2 * terms.size);
+    }
+    for (let j = 0; j < found.length; j++) {
+      const number = found[j]!;
+      if (last[number] === i + 1) continue;
+      last[number] = i + 1;
+      counts[number]!++;
+    }
+  }
+  return { terms, counts };
+}
+
+/** The `most` terms of the most texts. Ties by the term itself, so that the order of the texts does not matter. */
+function mostFrequent(
+  numbers: readonly number[],
+  counts: Int32Array,
+  most: number,
+  nameOf: (number: number) => string,
+): readonly number[] {
+  if (numbers.length <= most) return numbers;
+  const limit = Int32Array.from(numbers, (number) => counts[number]!).sort()[numbers.length - most]!;
+  const above = numbers.filter((number) => counts[number]! > limit);
+  const ties = numbers
+    .filter((number) => counts[number] === limit)
+    .map((number) => ({ number, name: nameOf(number) }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...above, ...ties.slice(0, most - above.length).map(({ number }) => number)];
+}
+
+function enlarged(old: Int32Array, length: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(length);
+  larger.set(old);
+  return larger;
 }
 
 /** A Tfidf from its stored form. Throws InputError where that is no such thing. */
 export function readTfidf(json: TfidfJson): Tfidf {
   check(json);
-  const { settings, terms, idf } = json;
-  const size = terms.length;
-  const columns = new Map(terms.map((term, column) => [term, column]));
-  const rowOf = (text: string) => weigh(text, columns, terms, idf, settings);
+  const size = json.terms.length;
+  const idf = Float32Array.from(json.counts, (count) => Math.log((1 + json.texts) / (1 + count)) + 1);
+  const rowOf = weigher(json, idf);
   return {
     size,
-    fingerprint: `tfidf-1-${hash(JSON.stringify(json))}`,
+    terms: json.terms,
+    idf,
+    fingerprint: `tfidf-2-${hash(JSON.stringify(json))}`,
     transform(texts) {
-      const rows = texts.map(rowOf);
       const offsets = new Int32Array(texts.length + 1);
-      for (const [i, { ids }] of rows.entries()) offsets[i + 1] = offsets[i]! + ids.length;
-      const indices = new Int32Array(offsets[texts.length]!);
-      const values = new Float32Array(indices.length);
-      for (const [i, row] of rows.entries()) {
-        indices.set(row.ids, offsets[i]!);
-        values.set(row.weights, offsets[i]!);
+      let indices = new Int32Array(64 * texts.length);
+      let values = new Float32Array(indices.length);
+      for (const [i, text] of texts.entries()) {
+        const { ids, weights } = rowOf(text);
+        const [from, to] = [offsets[i]!, offsets[i]! + ids.length];
+        offsets[i + 1] = to;
+        if (to > indices.length) {
+          indices = enlarged(indices, 2 * to);
+          const larger = new Float32Array(2 * to);
+          larger.set(values);
+          values = larger;
+        }
+        indices.set(ids, from);
+        values.set(weights, from);
       }
-      return { rows: texts.length, columns: size, offsets, indices, values };
+      const end = offsets[texts.length]!;
+      return {
+        rows: texts.length,
+        columns: size,
+        offsets,
+        indices: indices.slice(0, end),
+        values: values.slice(0, end),
+      };
     },
     feeds(texts, length) {
-      const rows = texts.map(rowOf);
+      const rows = texts.map((text) => {
+        const { ids, weights } = rowOf(text);
+        return { ids: ids.slice(), weights: weights.slice() };
+      });
       const longest = rows.reduce((most, { ids }) => Math.max(most, ids.length), 1);
       const width = length ?? longest;
       if (width < longest) throw new RangeError(`TF-IDF: a text has ${longest} terms, more than ${width}`);
@@ -164,67 +231,75 @@ export function readTfidf(json: TfidfJson): Tfidf {
     lengthOf(text) {
       return 2 ** Math.max(6, Math.ceil(Math.log2(Math.max(1, rowOf(text).ids.length))));
     },
-    trunk: () => trunk(size),
+    trunk: () => tfidfTrunk(size),
     toJSON: () => json,
   };
 }
 
-/** Columns of a text, ascending, and their weights. */
-function weigh(
-  text: string,
-  columns: ReadonlyMap<string, number>,
-  terms: readonly string[],
-  idf: readonly number[],
-  settings: TfidfJson["settings"],
-): { ids: Int32Array; weights: Float32Array } {
-  const counts = new Map<number, number>();
-  for (const term of termsOf(text, settings)) {
-    const column = columns.get(term);
-    if (column !== undefined) counts.set(column, (counts.get(column) ?? 0) + 1);
-  }
-  const ids = Int32Array.from(counts.keys()).sort();
-  const raw = Float64Array.from(ids, (id) => (1 + Math.log(counts.get(id)!)) * idf[id]!);
-  // Words and characters (of either sort) are each brought to length 1, so that the many character terms do not drown the words.
-  const isWord = Uint8Array.from(ids, (id) => (terms[id]!.startsWith("w:") ? 1 : 0));
-  const squares = [0, 0];
-  for (const [j, kind] of isWord.entries()) squares[kind]! += raw[j]! * raw[j]!;
-  for (const [j, kind] of isWord.entries())
-    raw[j]! *= (kind ? settings.wordWeight : 1) / Math.sqrt(squares[kind]!);
-  const length = Math.sqrt(raw.reduce((sum, value) => sum + value * value, 0));
-  return { ids, weights: Float32Array.from(raw, (value) => (length > 0 ? value / length : 0)) };
-}
+/** 1 + ln tf, the usual ones looked up. */
+const frequencies = Float64Array.from({ length: 64 }, (_, count) => 1 + Math.log(count));
+const frequency = (count: number) => frequencies[count] ?? 1 + Math.log(count);
 
-/**
- * Scatters weights into rows of V + 1 zeros, the last column taking the padding, and cuts that column off. Within a row
- * every id but the padding's occurs once, so that nothing is summed and a row's bits do not depend on its batch.
- */
-function trunk(size: number): Model {
-  const graph = emptyGraph("tfidf");
-  const b = build(graph);
-  const ids = b.input("feature_ids", "int64", ["batch", "terms"]);
-  const weights = b.input("feature_weights", "float32", ["batch", "terms"]);
-  const batch = b.apply("Shape", [ids], { start: 0, end: 1 });
-  const shape = b.apply("Concat", [batch, ints([size + 1])], { axis: 0 });
-  const zeros = b.apply("ConstantOfShape", [shape], { value: float32([1], [0]) });
-  const rows = b.apply("ScatterElements", [zeros, ids, weights], { axis: 1 });
-  const features = b.apply("Slice", [rows, ints([0]), ints([size]), ints([1])], {}, { name: "features" });
-  graph.outputs.push(Object.assign(features, { dtype: "float32", shape: ["batch", size] }));
-  return modelOf(graph);
+/** What gives the columns of a text, ascending, and their weights; both are used again by the next call. */
+function weigher(
+  { settings, terms: names }: TfidfJson,
+  idf: Float32Array,
+): (text: string) => { ids: Int32Array; weights: Float32Array } {
+  const terms = fixedTerms(names, settings);
+  const isWord = Uint8Array.from(names, (name) => (name.startsWith("w:") ? 1 : 0));
+  const counts = new Int32Array(names.length);
+  let ids = new Int32Array(256);
+  let raw = new Float64Array(256);
+  let weights = new Float32Array(256);
+  return (text) => {
+    const found = terms.of(text);
+    if (found.length > ids.length) {
+      ids = new Int32Array(2 * found.length);
+      raw = new Float64Array(2 * found.length);
+      weights = new Float32Array(2 * found.length);
+    }
+    let size = 0;
+    for (let j = 0; j < found.length; j++) if (counts[found[j]!]!++ === 0) ids[size++] = found[j]!;
+    ids.subarray(0, size).sort();
+    // Words and characters (of either sort) are each brought to length 1, so that the many character terms do not drown the words.
+    const squares = [0, 0];
+    for (let j = 0; j < size; j++) {
+      const id = ids[j]!;
+      const weight = frequency(counts[id]!) * idf[id]!;
+      counts[id] = 0;
+      raw[j] = weight;
+      squares[isWord[id]!]! += weight * weight;
+    }
+    const scale = [1 / Math.sqrt(squares[0]!), settings.wordWeight / Math.sqrt(squares[1]!)];
+    let square = 0;
+    for (let j = 0; j < size; j++) {
+      raw[j]! *= scale[isWord[ids[j]!]!]!;
+      square += raw[j]! * raw[j]!;
+    }
+    const length = Math.sqrt(square);
+    for (let j = 0; j < size; j++) weights[j] = length > 0 ? raw[j]! / length : 0;
+    return { ids: ids.subarray(0, size), weights: weights.subarray(0, size) };
+  };
 }
 
 function check(json: TfidfJson): void {
   const fail = (what: string): never => {
     throw new InputError(`tfidf.json: ${what}; it was not written by this version of graft, train again`);
   };
-  if (json === null || typeof json !== "object" || json.format !== "graft-tfidf" || json.version !== 1)
-    fail(`format "graft-tfidf" version 1 was expected`);
-  const { settings, terms, idf } = json;
-  if (!Array.isArray(terms) || terms.some((term) => typeof term !== "string"))
-    fail("terms must be a list of texts");
+  if (json === null || typeof json !== "object" || json.format !== "graft-tfidf" || json.version !== 2)
+    fail(`format "graft-tfidf" version 2 was expected`);
+  const { settings, texts, terms, counts } = json;
+  if (!Array.isArray(terms) || terms.some((term) => typeof term !== "string" || !/^[wcz]:./su.test(term)))
+    fail('terms must be a list of texts that begin with "w:", "c:" or "z:"');
   if (terms.length === 0 || new Set(terms).size !== terms.length)
     fail("terms must be there, each of them once");
-  if (!Array.isArray(idf) || idf.length !== terms.length || !idf.every(Number.isFinite))
-    fail("idf must be a list of numbers, one a term");
+  if (!Number.isInteger(texts) || texts < 1) fail("texts must be the number of texts it was fitted to");
+  if (
+    !Array.isArray(counts) ||
+    counts.length !== terms.length ||
+    !counts.every((count) => Number.isInteger(count) && count >= 1 && count <= texts)
+  )
+    fail("counts must be a list of numbers from 1 to the number of texts, one a term");
   for (const key of ["words", "characters", "unspaced"] as const) {
     const range: unknown = settings?.[key];
     if (
