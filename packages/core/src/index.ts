@@ -14,6 +14,7 @@ export * from "./features/layers.ts";
 export type * from "./features/preprocess.ts";
 export * from "./features/raw-pixels.ts";
 export * from "./features/tfidf.ts";
+export { gatherTerms } from "./features/tfidf-graph.ts";
 export type * from "./heads/head.ts";
 export * as heads from "./heads/index.ts";
 export * from "./ir/build.ts";

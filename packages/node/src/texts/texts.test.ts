@@ -1,5 +1,15 @@
 import { readFileSync } from "node:fs";
-import { fitTfidf, type Input, InputError, writeModel } from "@graft-ml/core";
+import {
+  build,
+  cloneModel,
+  fitTfidf,
+  gatherTerms,
+  heads,
+  type Input,
+  InputError,
+  random,
+  writeModel,
+} from "@graft-ml/core";
 import { afterAll, describe, expect, test } from "vitest";
 import type { TokenizerFiles } from "../backbones/index.ts";
 import { type OrtRuntime, ortRuntime } from "../runtime/index.ts";
@@ -130,6 +140,52 @@ describe("TF-IDF", () => {
     const alone = await dense([texts[2]!]);
     expect(alone.data).toEqual(wanted.slice(2 * tfidf.size, 3 * tfidf.size));
     expect((await dense(["ξξξ"])).data).toEqual(new Float32Array(tfidf.size));
+  });
+  test("under a linear head, terms are gathered instead of rows filled with zeros, and say the same", async () => {
+    runtime ??= await ortRuntime({ threads: 1 });
+    const features = tfidf.transform(texts);
+    const labels = Int32Array.of(0, 1, 1, 0);
+    const context = { classes: 2, random: random(0) };
+    for (const normalise of [true, false]) {
+      const classifier = await heads.logistic.fit(features, labels, { strength: 10, normalise }, context);
+      const model = cloneModel(tfidf.trunk());
+      const [row] = model.graph.outputs;
+      model.graph.outputs.unshift(classifier.append(model.graph, row!));
+      const gathered = gatherTerms(model);
+      const operators = gathered.graph.nodes.map(({ opType }) => opType);
+      expect(operators).toContain("Gather");
+      expect(operators).not.toContain("ScatterElements");
+      expect(gathered.graph.outputs).toHaveLength(1);
+      const { prepare } = tfidfPreprocessor(tfidf);
+      const feeds = await prepare([...texts, "ξξξ", "parcel parcel refund"].map(text));
+      const answers = await Promise.all(
+        [model, gathered].map(async (one) => {
+          const session = await runtime!.load(writeModel(one));
+          const answer = (await session.run(feeds))[one.graph.outputs[0]!.name]!;
+          return answer.data as Float32Array;
+        }),
+      );
+      const [dense, sparse] = answers as [Float32Array, Float32Array];
+      expect(sparse).toHaveLength(dense.length);
+      for (const [i, p] of dense.entries()) expect(sparse[i]).toBeCloseTo(p, 6);
+      const wanted = classifier.predict(tfidf.transform([texts[3]!]));
+      expect(sparse[6]).toBeCloseTo(wanted.data[0]!, 6);
+    }
+  });
+  test("under anything else the model stays as it is", () => {
+    const plain = tfidf.trunk();
+    expect(gatherTerms(plain)).toBe(plain);
+    const squared = cloneModel(plain);
+    const [row] = squared.graph.outputs;
+    squared.graph.outputs = [
+      build(squared.graph).apply("MatMul", [row!, build(squared.graph).apply("Transpose", [row!])]),
+    ];
+    expect(gatherTerms(squared)).toBe(squared);
+    const shifted = cloneModel(plain);
+    shifted.graph.outputs = [
+      build(shifted.graph).apply("ReduceMax", [shifted.graph.outputs[0]!], { axes: [1] }),
+    ];
+    expect(gatherTerms(shifted)).toBe(shifted);
   });
   test("comes back from its file", async () => {
     const first = tfidfPreprocessor(tfidf);
