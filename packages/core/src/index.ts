@@ -1,7 +1,15 @@
 export { type Differentiated, type GradientOptions, gradients } from "./autodiff/gradients.ts";
+export { type CheckReport, checkRows, type Evidence } from "./data/check.ts";
+export type { ClassCount } from "./data/check-classes.ts";
+export type { Duplicates } from "./data/check-duplicates.ts";
+export type { ImageFacts } from "./data/check-images.ts";
 export type * from "./data/dataset.ts";
+export type { DataFinding, FindingExample } from "./data/finding.ts";
 export { disjointSets, inputKeys, normalisedText, rowGroups } from "./data/identity.ts";
 export * from "./data/natural.ts";
+export { type NearGroup, type NearPair, nearGroups, nearKeys } from "./data/near.ts";
+export { type ImagePrint, imagePrint, NEAR_IMAGE, nearImages, PRINT_SIDE } from "./data/near-images.ts";
+export { comparableText, NEAR_TEXT, nearTexts } from "./data/near-texts.ts";
 export { type NpyHeader, npyHeader, readNpy, readNpyHeader, writeNpy } from "./data/npy.ts";
 export * from "./data/parts.ts";
 export * from "./data/split.ts";

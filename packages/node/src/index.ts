@@ -1,5 +1,6 @@
 export * from "@graft-ml/core";
 export * from "./backbones/index.ts";
+export * from "./check/index.ts";
 export * from "./data/index.ts";
 export * from "./extract/index.ts";
 export {

@@ -1,0 +1,2 @@
+export { type CheckOptions, checkDataset, nearDuplicateGroups } from "./check.ts";
+export { writeCheck } from "./output.ts";
