@@ -12,6 +12,7 @@ export { type ImagePrint, imagePrint, NEAR_IMAGE, nearImages, PRINT_SIDE } from 
 export { comparableText, NEAR_TEXT, nearTexts } from "./data/near-texts.ts";
 export { type NpyHeader, npyHeader, readNpy, readNpyHeader, writeNpy } from "./data/npy.ts";
 export * from "./data/parts.ts";
+export * from "./data/safetensors.ts";
 export * from "./data/split.ts";
 export * from "./errors.ts";
 export * from "./evaluate/index.ts";
@@ -52,12 +53,18 @@ export * from "./random.ts";
 export * from "./runtime/ort.ts";
 export type * from "./runtime/runtime.ts";
 export * from "./tensor.ts";
+export * from "./training/adapter-files.ts";
+export * from "./training/batch-norms.ts";
+export { initialise } from "./training/initialise.ts";
+export type { Anchor } from "./training/l2-sp.ts";
+export * from "./training/lora.ts";
 export * from "./training/losses.ts";
+export { type Batch, batchesOf, type OrderOptions } from "./training/order.ts";
+export * from "./training/parameters.ts";
 export { type PlanOptions, planTraining, type TrainingPlan, withParameters } from "./training/plan.ts";
-export {
-  type Parameters,
-  type Trained,
-  type TrainingState,
-  type TrainOptions,
-  train,
-} from "./training/train.ts";
+export * from "./training/progress.ts";
+export * from "./training/rate-finder.ts";
+export { type Parameters, readState, type TrainingState, writeState } from "./training/state.ts";
+export { type StepEvent, type Trained, type TrainOptions, train } from "./training/train.ts";
+export * from "./training/transfer-parameters.ts";
+export { layerRates, unfreezingStages } from "./training/unfreezing.ts";

@@ -58,6 +58,22 @@ export const triangular =
     const phase = (step % (2 * up)) / up;
     return least + (1 - least) * (1 - Math.abs(phase - 1));
   };
+/**
+ * Up in a straight line for the share `cut` of `total` steps, then slowly down to 1/`ratio` (slanted triangular: Howard and
+ * Ruder 2018, https://arxiv.org/abs/1801.06146, equation 3).
+ */
+export const slantedTriangular =
+  (total: number, cut = 0.1, ratio = 32): Schedule =>
+  (step) => {
+    const top = Math.max(1, Math.floor(total * cut));
+    const share = step < top ? step / top : Math.max(0, 1 - (step - top) / (top * (1 / cut - 1)));
+    return (1 + share * (ratio - 1)) / ratio;
+  };
+/** Straight from 1 to `least` in `total` steps, then `least`. */
+export const linear =
+  (total: number, least = 0): Schedule =>
+  (step) =>
+    1 + (least - 1) * Math.min(1, step / total);
 /** Straight from `start` to 1 in the first `steps`, times what `then` gives from there on. */
 export const warmup =
   (steps: number, then: Schedule = constant(), start = 0): Schedule =>

@@ -49,6 +49,33 @@ export function distillation(
 }
 
 /**
+ * share·(soft targets of a teacher) + (1 − share)·(cross-entropy with the labels): distillation with both losses. Weights
+ * [N, 1] are those of `distillation`, targets [N, C] those of `crossEntropy`.
+ */
+export function distilledCrossEntropy(
+  g: Formula,
+  student: Value,
+  teacher: Value,
+  targets: Value,
+  weights: Value,
+  { temperature, share }: { readonly temperature: number; readonly share: number },
+): Value {
+  const soft = distillation(g, student, teacher, weights, temperature);
+  return g.add(g.mul(share, soft), g.mul(1 - share, crossEntropy(g, student, targets)));
+}
+
+/**
+ * Σ w·(cos(u, v) − t)² over pairs of rows u, v [N, D] with targets t and weights w [N, 1]: 1 for two texts of one class, 0
+ * for others (Tunstall et al. 2022, https://arxiv.org/abs/2209.11055, with the loss of Reimers and Gurevych 2019).
+ */
+export function cosineSimilarity(g: Formula, u: Value, v: Value, targets: Value, weights: Value): Value {
+  // Lengths below 1e-8 count as that, as in PyTorch.
+  const length = (x: Value) => g.op("Max", [g.sqrt(g.add(g.sum(g.square(x), [1]), 1e-24)), 1e-8]);
+  const cosines = g.div(g.sum(g.mul(u, v), [1]), g.mul(length(u), length(v)));
+  return squaredError(g, cosines, targets, weights);
+}
+
+/**
  * Row i of a [N, D] belongs to row i of b [N, D], and every other row of b is a counterexample: cross-entropy of their
  * cosines over `temperature` (van den Oord, Li and Vinyals 2018, https://arxiv.org/abs/1807.03748). T is I/N; see `classTargets`.
  */
@@ -92,6 +119,29 @@ export function classTargets(
       const share = smoothing / classes + (c === label ? 1 - smoothing : 0);
       data[n * classes + c] = weight * (classWeights?.[c] ?? 1) * share;
     }
+  }
+  if (total > 0) for (let i = 0; i < data.length; i++) data[i] = data[i]! / total;
+  return float32([rows, classes], data);
+}
+
+/**
+ * Targets as `classTargets` makes them, out of shares [count, C] of the classes (mixup, a teacher's probabilities); rows
+ * beyond `count` are padding.
+ */
+export function softTargets(
+  shares: ArrayLike<number>,
+  classes: number,
+  options: Pick<TargetOptions, "classWeights" | "weights" | "rows"> = {},
+): Tensor {
+  const count = shares.length / classes;
+  const { classWeights, weights, rows = count } = options;
+  if (!Number.isInteger(count))
+    throw new InputError(`${shares.length} shares are no whole rows of ${classes} classes`);
+  const data = new Float32Array(rows * classes);
+  let total = 0;
+  for (let i = 0; i < shares.length; i++) {
+    data[i] = shares[i]! * (classWeights?.[i % classes] ?? 1) * (weights?.[Math.floor(i / classes)] ?? 1);
+    total += data[i]!;
   }
   if (total > 0) for (let i = 0; i < data.length; i++) data[i] = data[i]! / total;
   return float32([rows, classes], data);

@@ -17,6 +17,8 @@ export interface PlanOptions {
   loss(g: Formula, graph: Graph, input: (name: string, dtype: Value["dtype"], shape: Shape) => Value): Value;
   /** Shapes of inputs that the model leaves open, by name. */
   readonly shapes?: Readonly<Record<string, Shape>>;
+  /** Names of further values that every step gives: statistics of the batch, logits. */
+  readonly outputs?: readonly string[];
 }
 
 /** A model with its loss and gradients. */
@@ -62,7 +64,7 @@ export function planTraining(model: Model, options: PlanOptions): TrainingPlan {
   const builder = build(graph);
   const opset = opsetOf(copy);
   const loss = options.loss(formulas(builder, "float32", opset, "loss/"), graph, builder.input);
-  graph.outputs = [loss];
+  graph.outputs = [loss, ...(options.outputs ?? []).map((name) => madeValue(graph, name))];
   const parameters = values.map(([value]) => value);
   const whole = gradients(prune(graph), loss, parameters, { opset, given });
   return {
@@ -71,6 +73,11 @@ export function planTraining(model: Model, options: PlanOptions): TrainingPlan {
     gradients: new Map(parameters.map((value) => [value.name, whole.gradients.get(value)!.name])),
     parameters: new Map(values.map(([value, tensor]) => [value.name, tensor])),
   };
+}
+
+function madeValue(graph: Graph, name: string): Value {
+  for (const { outputs } of graph.nodes) for (const value of outputs) if (value?.name === name) return value;
+  throw new InputError(`the model computes no value "${name}" that a step could give`);
 }
 
 /** A copy of a model with other initializers, by name. Throws an InputError for a name it does not have. */

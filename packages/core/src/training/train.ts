@@ -2,29 +2,15 @@ import { InputError } from "../errors.ts";
 import { writeModel } from "../onnx/write.ts";
 import { type Arena, arenaOf, type Numbers, type Training, tensorAt, zerosFor } from "../optim/arena.ts";
 import { clipNorm } from "../optim/clip.ts";
-import { initialState, type Optimizer, type OptimizerState } from "../optim/optimizer.ts";
+import { initialState, type Optimizer } from "../optim/optimizer.ts";
 import { constant, type Schedule } from "../optim/schedules.ts";
-import type { Feeds, Runtime, Session } from "../runtime/runtime.ts";
-import type { Tensor } from "../tensor.ts";
+import type { Feeds, Results, Runtime, Session } from "../runtime/runtime.ts";
+import { float32, type Tensor } from "../tensor.ts";
+import { ahead } from "./ahead.ts";
+import { type Statistics, type TrainedBatchNorms, updateStatistics } from "./batch-norms.ts";
+import { type Anchor, anchoring } from "./l2-sp.ts";
 import type { TrainingPlan } from "./plan.ts";
-
-/** Trained parameters by name. */
-export type Parameters = ReadonlyMap<string, Tensor>;
-
-/** Everything that goes on: training continued from it ends in the same bytes as training never stopped. */
-export interface TrainingState {
-  /** Optimizer steps done. */
-  step: number;
-  epoch: number;
-  /** Batches of the epoch already used. */
-  batch: number;
-  parameters: Numbers;
-  optimizer: OptimizerState;
-  /** Running average of the parameters, where asked for. */
-  average: Numbers | null;
-  /** Score of the best epoch, and the parameters it had. */
-  best: { score: number; epoch: number; parameters: Numbers } | null;
-}
+import { copied, copyState, type Parameters, type TrainingState } from "./state.ts";
 
 /** How a plan is trained. */
 export interface TrainOptions {
@@ -45,11 +31,15 @@ export interface TrainOptions {
   readonly clip?: number;
   /** Share of the running average of parameters that stays at each step; none when left out. */
   readonly ema?: number;
+  /** Keeps parameters near those of the source (L2-SP). */
+  readonly anchor?: Anchor;
+  /** Batch normalizations whose running statistics are learnt, by this share of each batch's (PyTorch's momentum, 0.1). */
+  readonly batchNorms?: TrainedBatchNorms & { readonly momentum?: number };
   /** Score of the parameters after an epoch, higher is better. The best ones are given back. */
   evaluate?(parameters: Parameters, epoch: number): Promise<number>;
   /** Epochs without a better score after which training stops. */
   readonly patience?: number;
-  onStep?(event: { step: number; epoch: number; loss: number; rate: number; norm: number | null }): void;
+  onStep?(event: StepEvent): void;
   onEpoch?(event: { epoch: number; loss: number; score: number | null }): void;
   /** Called after every `every` steps; the state is a copy. */
   readonly checkpoint?: { readonly every: number; save(state: TrainingState): Promise<void> };
@@ -58,10 +48,20 @@ export interface TrainOptions {
   readonly signal?: { readonly aborted: boolean };
 }
 
+/** What is known after a step. `loss` is the mean of its batches; `norm` the gradients' length where they are clipped. */
+export interface StepEvent {
+  readonly step: number;
+  readonly epoch: number;
+  readonly loss: number;
+  readonly rate: number;
+  readonly norm: number | null;
+}
+
 /** What training ends with. */
 export interface Trained {
+  /** The best epoch's where there were scores, else the running average or the last ones; with the learnt statistics. */
   readonly parameters: Parameters;
-  /** The mean loss of each epoch that this call finished. */
+  /** The mean loss of each epoch. */
   readonly losses: readonly number[];
   readonly scores: readonly number[];
   readonly state: TrainingState;
@@ -69,53 +69,64 @@ export interface Trained {
 }
 
 /**
- * Trains a plan: one run of the runtime a batch gives loss and gradients, one call of the optimizer a step. The next batch
- * is fetched while one runs. Throws an InputError where the loss is no longer a number.
+ * Trains a plan: one run of the runtime a batch gives loss and gradients, one call of the optimizer a step. The next
+ * batches are made while one runs. Throws an InputError where the loss is no longer a number.
  */
 export async function train(plan: TrainingPlan, options: TrainOptions): Promise<Trained> {
-  const { accumulate = 1, schedule = constant(), evaluate } = options;
+  const { accumulate = 1, schedule = constant(), evaluate, batchNorms } = options;
   const arena = arenaOf(plan.parameters, options.training);
   const state = options.resume ? copyState(options.resume) : start(arena, options);
   if (state.parameters.length !== arena.data.length)
     throw new InputError("the checkpoint is of another set of parameters; start anew or train the same ones");
   arena.data.set(state.parameters);
   state.parameters = arena.data;
+  const anchor = options.anchor ? anchoring(arena, options.anchor) : null;
   const feeds = Object.fromEntries(arena.slots.map((slot) => [slot.name, tensorAt(arena.data, slot)]));
   const session = await options.runtime.load(writeModel(plan.model));
-  const losses: number[] = [];
-  const scores: number[] = [];
-  const finish = (reason: Trained["reason"]): Trained => {
-    const chosen = state.best?.parameters ?? state.average ?? arena.data;
-    return { parameters: parametersOf(arena, chosen), losses, scores, state: copyState(state), reason };
-  };
+  const finish = (reason: Trained["reason"]): Trained => ({
+    parameters: parametersIn(
+      arena,
+      state.best?.parameters ?? state.average ?? arena.data,
+      state.best?.statistics ?? state.statistics,
+    ),
+    losses: [...state.losses],
+    scores: [...state.scores],
+    state: copyState(state),
+    reason,
+  });
   try {
-    for (; state.epoch < options.epochs; state.epoch++, state.batch = 0) {
+    while (state.epoch < options.epochs) {
       const sum = zerosFor(arena);
       let pending = 0;
-      let total = 0;
-      let count = 0;
+      let loss = 0;
       const step = () => {
         if (pending > 1) for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! / pending;
+        anchor?.toGradient(sum);
         const norm = options.clip === undefined ? null : clipNorm(arena, sum, options.clip);
         const rate = options.rate * schedule(state.step);
         state.step++;
         const settings = options.settings ?? {};
         options.optimizer.step(arena, sum, state.optimizer, settings, { step: state.step, rate });
+        anchor?.afterStep(rate);
         if (state.average && options.ema !== undefined) average(state.average, arena.data, options.ema);
+        options.onStep?.({ step: state.step, epoch: state.epoch, loss: loss / pending, rate, norm });
         sum.fill(0);
         pending = 0;
-        options.onStep?.({ step: state.step, epoch: state.epoch, loss: total / count, rate, norm });
+        loss = 0;
       };
-      for await (const batch of ahead(options.batches(state.epoch, state.batch))) {
-        const loss = await accumulated(session, plan, arena, { ...feeds, ...batch }, sum);
-        if (!Number.isFinite(loss))
+      for await (const batch of ahead(options.batches(state.epoch, state.batch), BATCHES_AHEAD)) {
+        const results = await accumulated(session, plan, arena, { ...feeds, ...batch }, sum);
+        const one = Number(results[plan.loss]!.data[0]);
+        if (!Number.isFinite(one))
           throw new InputError(
-            `the loss is ${loss} at step ${state.step + 1}; lower the learning rate, clip the gradients or look for broken inputs`,
+            `the loss is ${one} at step ${state.step + 1}; lower the learning rate, clip the gradients or look for broken inputs`,
           );
-        total += loss;
-        count++;
-        pending++;
+        if (batchNorms)
+          updateStatistics(state.statistics, batchNorms.norms, results, batchNorms.momentum ?? 0.1);
+        state.total += one;
         state.batch++;
+        loss += one;
+        pending++;
         if (pending < accumulate) continue;
         step();
         const { checkpoint } = options;
@@ -123,25 +134,14 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
         if (options.signal?.aborted) return finish("aborted");
       }
       if (pending > 0) step();
-      if (count > 0) losses.push(total / count);
-      const score = evaluate
-        ? await evaluate(parametersOf(arena, state.average ?? arena.data), state.epoch)
-        : null;
-      if (score !== null) {
-        scores.push(score);
-        if (!state.best || score > state.best.score)
-          state.best = { score, epoch: state.epoch, parameters: (state.average ?? arena.data).slice() };
-      }
-      options.onEpoch?.({ epoch: state.epoch, loss: total / Math.max(count, 1), score });
-      if (
-        state.best &&
-        options.patience !== undefined &&
-        state.epoch - state.best.epoch >= options.patience
-      ) {
-        state.epoch++;
-        state.batch = 0;
-        return finish("patience");
-      }
+      await endEpoch(state, arena, evaluate);
+      const { losses, scores, best } = state;
+      const score = evaluate ? scores.at(-1)! : null;
+      options.onEpoch?.({ epoch: state.epoch - 1, loss: losses.at(-1)!, score });
+      const isStale =
+        best && options.patience !== undefined && state.epoch - 1 - best.epoch >= options.patience;
+      if (isStale) return finish("patience");
+      if (options.signal?.aborted) return finish("aborted");
     }
     return finish("epochs");
   } finally {
@@ -149,48 +149,60 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
   }
 }
 
-/** Adds the gradients of one batch to `sum`; returns its loss. */
+/** Batches made ready while others run. */
+const BATCHES_AHEAD = 2;
+
+/** Closes the books of an epoch; the state then is that of the next one's beginning. */
+async function endEpoch(
+  state: TrainingState,
+  arena: Arena,
+  evaluate: TrainOptions["evaluate"],
+): Promise<void> {
+  const { epoch, statistics } = state;
+  const now = state.average ?? arena.data;
+  state.losses.push(state.total / Math.max(1, state.batch));
+  if (evaluate) {
+    const score = await evaluate(parametersIn(arena, now, statistics), epoch);
+    state.scores.push(score);
+    if (!state.best || score > state.best.score)
+      state.best = { score, epoch, parameters: now.slice(), statistics: copied(statistics) };
+  }
+  state.epoch++;
+  state.batch = 0;
+  state.total = 0;
+}
+
+/** Adds the gradients of one batch to `sum`; returns all results of the run. */
 async function accumulated(
   session: Session,
   plan: TrainingPlan,
   arena: Arena,
   feeds: Feeds,
   sum: Numbers,
-): Promise<number> {
+): Promise<Results> {
   const results = await session.run(feeds);
   for (const { name, offset, length } of arena.slots) {
     const gradient = results[plan.gradients.get(name)!]!.data as Float32Array;
     for (let i = 0; i < length; i++) sum[offset + i] = sum[offset + i]! + gradient[i]!;
   }
-  return Number(results[plan.loss]!.data[0]);
+  return results;
 }
 
-/** The same elements, each asked for while the one before is in use. */
-async function* ahead<T>(elements: AsyncIterable<T> | Iterable<T>): AsyncIterable<T> {
-  const iterator =
-    Symbol.asyncIterator in elements ? elements[Symbol.asyncIterator]() : elements[Symbol.iterator]();
-  let next = Promise.resolve(iterator.next());
-  try {
-    for (;;) {
-      const { value, done } = await next;
-      if (done) return;
-      next = Promise.resolve(iterator.next());
-      next.catch(() => {}); // told when it is awaited
-      yield value;
-    }
-  } finally {
-    await iterator.return?.();
-  }
-}
-
-function start(arena: Arena, { optimizer, ema }: TrainOptions): TrainingState {
+function start(arena: Arena, { optimizer, ema, batchNorms }: TrainOptions): TrainingState {
+  const statistics: Statistics = {};
+  for (const [name, { data }] of batchNorms?.statistics ?? [])
+    statistics[name] = (data as Float32Array).slice();
   return {
     step: 0,
     epoch: 0,
     batch: 0,
+    total: 0,
+    losses: [],
+    scores: [],
     parameters: arena.data,
     optimizer: initialState(optimizer, arena),
     average: ema === undefined ? null : arena.data.slice(),
+    statistics,
     best: null,
   };
 }
@@ -199,17 +211,10 @@ function average(kept: Numbers, now: Numbers, share: number): void {
   for (let i = 0; i < kept.length; i++) kept[i] = share * kept[i]! + (1 - share) * now[i]!;
 }
 
-function parametersOf(arena: Arena, data: Numbers): Parameters {
+function parametersIn(arena: Arena, data: Numbers, statistics: Statistics): Parameters {
   const copy = data.slice();
-  return new Map(arena.slots.map((slot) => [slot.name, tensorAt(copy, slot)]));
-}
-
-function copyState(state: TrainingState): TrainingState {
-  return {
-    ...state,
-    parameters: state.parameters.slice(),
-    optimizer: Object.fromEntries(Object.entries(state.optimizer).map(([name, one]) => [name, one.slice()])),
-    average: state.average?.slice() ?? null,
-    best: state.best && { ...state.best, parameters: state.best.parameters.slice() },
-  };
+  const trained = new Map(arena.slots.map((slot) => [slot.name, tensorAt(copy, slot)]));
+  for (const [name, values] of Object.entries(statistics))
+    trained.set(name, float32([values.length], values.slice()));
+  return trained;
 }

@@ -13,7 +13,9 @@ import type { Feeds } from "../runtime/runtime.ts";
 import { float32, type Tensor } from "../tensor.ts";
 import * as losses from "./losses.ts";
 import { planTraining, withParameters } from "./plan.ts";
-import { type TrainingState, type TrainOptions, train } from "./train.ts";
+import { findRate } from "./rate-finder.ts";
+import { readState, type TrainingState, writeState } from "./state.ts";
+import { type TrainOptions, train } from "./train.ts";
 
 const runtime = ort(module as never);
 const modelOf = (graph: Graph): Model => ({
@@ -107,7 +109,10 @@ describe("training", () => {
       checkpoint: { every: 1, save: async (state) => void states.push(state) },
     });
     for (const state of [states[0]!, states[3]!, states.at(-2)!]) {
-      const resumed = await train(plan(), { ...options, resume: state });
+      const stored = readState(writeState(state, "xor"), "xor");
+      expect(stored).toEqual(state);
+      expect(() => readState(writeState(state, "xor"), "and")).toThrow(/other settings/);
+      const resumed = await train(plan(), { ...options, resume: stored });
       expect(resumed.state).toEqual(whole.state);
       expect(resumed.parameters).toEqual(whole.parameters);
     }
@@ -123,6 +128,45 @@ describe("training", () => {
     const { parameters, reason, state } = await train(plan(), { ...usual, evaluate, patience: 2 });
     expect([reason, state.best!.epoch]).toEqual(["patience", 1]);
     expect(Array.from(parameters.get("w1")!.data as Float32Array)).toEqual(seen[1]);
+  });
+
+  it("pulls towards the source's weights as far as L2-SP is strong", async () => {
+    const source = new Map(
+      [...plan().parameters].map(([name, { shape }]) => [
+        name,
+        float32(shape, new Float32Array(shape.reduce((a, b) => a * b)).fill(0.5)),
+      ]),
+    );
+    const distance = async (strength: number, decoupled: boolean, parameters = source) => {
+      const anchor = { strength, parameters, decoupled };
+      const trained = await train(plan(), { ...usual, optimizer: sgd, rate: 0.1, epochs: 6, anchor });
+      const w = trained.parameters.get("w1")!.data as Float32Array;
+      return Math.sqrt(w.reduce((sum, one) => sum + (one - 0.5) ** 2, 0));
+    };
+    const free = await distance(0, true);
+    for (const decoupled of [true, false]) {
+      expect(await distance(0.5, decoupled)).toBeLessThan(0.8 * free);
+      expect(await distance(3, decoupled)).toBeLessThan(0.3 * free);
+      expect(await distance(3, decoupled, new Map())).toBe(free);
+    }
+    // Plain gradient descent does not tell decay of the weights from a penalty in the gradient.
+    expect(await distance(0.5, true)).toBeCloseTo(await distance(0.5, false), 1);
+  });
+
+  it("finds a learning rate between too low and too high, and leaves the plan as it was", async () => {
+    const one = plan();
+    const before = structuredClone([...one.parameters]);
+    const found = await findRate(one, { runtime, optimizer: adamw, batches, from: 1e-5, to: 100 });
+    expect([...one.parameters]).toEqual(before);
+    expect(found.rates[0]).toBeCloseTo(1e-5, 9);
+    expect(found.losses.length).toBe(found.rates.length);
+    const quality = async (rate: number) =>
+      (await train(plan(), { ...usual, rate, epochs: 3 })).losses.at(-1)!;
+    for (const rate of [found.steepest, found.tenth]) {
+      expect(rate).toBeGreaterThan(1e-4);
+      expect(await quality(rate)).toBeLessThan(await quality(found.rates[5]!));
+    }
+    expect(await quality(found.tenth)).toBeLessThan(await quality(30));
   });
 
   it("says what to do where the loss leaves the numbers", async () => {
@@ -180,5 +224,68 @@ describe.skipIf(!existsSync(path))("losses as PyTorch has them", () => {
       const mine = results[found.get(values[key]!)!.name]!.data as Float32Array;
       for (const [i, value] of data.entries()) expect(mine[i]! * cotangent.data[0]).toBeCloseTo(value, 4);
     }
+  });
+});
+
+describe("losses as PyTorch has them, its gradients too", () => {
+  const golden = JSON.parse(
+    readFileSync(new URL("../../../../test/golden/training.json", import.meta.url), "utf8"),
+  );
+  const column = (g: Formula, data: number[]) => g.constant(float32([data.length, 1], data));
+  const even = (g: Formula, n: number) => column(g, new Array(n).fill(1 / n));
+  const made: Record<string, (g: Formula, x: Record<string, Value>) => Value> = {
+    cosine: (g, { u, v }) => losses.cosineSimilarity(g, u!, v!, column(g, golden.cosine.targets), even(g, 5)),
+    soft: (g, { x }) =>
+      losses.crossEntropy(g, x!, g.constant(losses.softTargets(golden.soft.shares.data, 3))),
+    distilled: (g, { x }) =>
+      losses.distilledCrossEntropy(
+        g,
+        x!,
+        g.constant(float32([4, 3], golden.distilled.teacher.data)),
+        g.constant(losses.classTargets(golden.distilled.labels, 3)),
+        even(g, 4),
+        { temperature: 2, share: 0.7 },
+      ),
+  };
+  it.each(Object.keys(made))("%s", async (name) => {
+    const { loss: expected, inputs, gradients: slopes } = golden[name];
+    const graph = emptyGraph(name);
+    const b = build(graph);
+    const values: Record<string, Value> = {};
+    const feeds: Record<string, Tensor> = {};
+    for (const [key, { shape, data }] of Object.entries<{ shape: number[]; data: number[] }>(inputs)) {
+      values[key] = b.input(key, "float32", shape);
+      feeds[key] = float32(shape, data);
+    }
+    const loss = made[name]!(formulas(b, "float32", 17, ""), values);
+    graph.outputs.push(loss);
+    const { graph: whole, gradients: found } = gradients(graph, loss, Object.values(values));
+    const session = await runtime.load(writeModel(modelOf(whole)));
+    const results = await session.run(feeds);
+    expect(results[loss.name]!.data[0]).toBeCloseTo(expected, 5);
+    for (const [key, { data }] of Object.entries<{ data: number[] }>(slopes)) {
+      const mine = results[found.get(values[key]!)!.name]!.data as Float32Array;
+      for (const [i, slope] of data.entries()) {
+        expect(mine[i]!).toBeCloseTo(slope, 5);
+        // Central differences through the runtime, coarse in float32.
+        const at = async (by: number) => {
+          const moved = Float32Array.from(feeds[key]!.data as Float32Array);
+          moved[i] = moved[i]! + by;
+          const run = await session.run({ ...feeds, [key]: { ...feeds[key]!, data: moved } });
+          return Number(run[loss.name]!.data[0]);
+        };
+        expect(((await at(0.01)) - (await at(-0.01))) / 0.02).toBeCloseTo(slope, 3);
+      }
+    }
+  });
+});
+
+describe("targets", () => {
+  it("of padded rows count nothing, and the rest is a weighted mean", () => {
+    const padded = losses.classTargets([1, 0], 2, { rows: 4, weights: [3, 1] });
+    expect([...(padded.data as Float32Array)]).toEqual([0, 0.75, 0.25, 0, 0, 0, 0, 0]);
+    const soft = losses.softTargets([0, 1, 1, 0], 2, { rows: 4, weights: [3, 1] });
+    expect(soft).toEqual(padded);
+    expect(() => losses.softTargets([1, 0, 1], 2)).toThrow(/no whole rows/);
   });
 });
