@@ -1,5 +1,6 @@
 export * from "@graft-ml/core";
 export * from "./backbones/index.ts";
+export { cacheFolder, featureCache } from "./cache.ts";
 export * from "./check/index.ts";
 export * from "./data/index.ts";
 export * from "./extract/index.ts";
@@ -13,5 +14,8 @@ export {
 } from "./hub/index.ts";
 export { type ImagePreprocessing, imagePreprocessor, rawPixels, readRawImage } from "./images/index.ts";
 export * from "./report/index.ts";
+export * from "./runs/index.ts";
 export * from "./runtime/index.ts";
+export * from "./sources/index.ts";
 export * from "./texts/index.ts";
+export { VERSION } from "./version.ts";

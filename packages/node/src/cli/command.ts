@@ -25,6 +25,8 @@ export interface Call<O extends Options> {
   readonly settings: Settings<O> & Settings<typeof general>;
   readonly terminal: Terminal;
   readonly signal: AbortSignal;
+  /** The arguments as they were given. */
+  readonly words: readonly string[];
 }
 
 /** Options of every command. */

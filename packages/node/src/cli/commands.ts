@@ -1,3 +1,9 @@
 // Every command of the program, a line each; the export's name is the command's.
 export { check } from "./check.ts";
+export { evaluate } from "./evaluate.ts";
+export { extract } from "./extract.ts";
 export { layers } from "./layers.ts";
+export { predict } from "./predict.ts";
+export { report } from "./report.ts";
+export { train } from "./train.ts";
+export { verify } from "./verify.ts";

@@ -45,7 +45,13 @@ async function execute(
   try {
     const { operands, settings } = parse(name, definition, args);
     const speaking = terminal(settings, streams);
-    const result = await definition.run({ operands, settings, terminal: speaking, signal: stop.signal });
+    const result = await definition.run({
+      operands,
+      settings,
+      terminal: speaking,
+      signal: stop.signal,
+      words: args,
+    });
     if (settings.json) streams.out.write(`${JSON.stringify(result)}\n`);
     return "exitCode" in result && typeof result.exitCode === "number" ? result.exitCode : 0;
   } catch (error) {

@@ -1,4 +1,4 @@
-import { InputError } from "@graft-ml/core";
+import { InputError, type Pooling } from "@graft-ml/core";
 import { readRunJson, runFiles } from "./folder.ts";
 
 /** config.json of a RUN: what the model is and how it came about; id2label as the hub's tools read it. */
@@ -19,10 +19,13 @@ export interface RunConfig {
   readonly layer: string;
   /** Extent D of the features [batch, D]. */
   readonly dimension: number;
+  readonly pooling: Pooling;
   readonly method: string;
   readonly head: string;
   /** What the head's fitting chose: strength, temperature … */
   readonly chosen: Readonly<Record<string, number | string>>;
+  /** Training rows of each class, in the order of id2label. */
+  readonly trainingCounts: readonly number[];
   readonly seed: number;
   /** Rows a run of the network; results are the same bits only with the same number. */
   readonly batchSize: number;

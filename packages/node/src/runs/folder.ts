@@ -13,6 +13,7 @@ export const runFiles = {
   reportData: "report.json",
   card: "README.md",
   log: "log.jsonl",
+  predictions: "predictions.jsonl",
 } as const;
 
 /** Leftovers of a write that was killed. */
@@ -50,7 +51,7 @@ export async function prepareRun(path: string): Promise<void> {
   }
   await mkdir(path, { recursive: true });
   // Without this file the folder does not pass for a finished run while it is written again.
-  await rm(join(path, runFiles.metrics), { force: true });
+  for (const name of [runFiles.metrics, runFiles.log]) await rm(join(path, name), { force: true });
   for (const name of names) if (UNFINISHED.test(name)) await rm(join(path, name), { force: true });
 }
 

@@ -77,7 +77,8 @@ function cell(text: string): string {
   return /[",\n\r]/.test(text) || text !== text.trim() ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-function jsonLine({ input, text, label, probability, probabilities }: Prediction): string {
+/** A prediction as one JSON object, numbers as short as float32 allows. */
+export function jsonLine({ input, text, label, probability, probabilities }: Prediction): string {
   const short = (value: number) => Number(shortestFloat32(value));
   const all = Object.fromEntries(Object.entries(probabilities).map(([name, p]) => [name, short(p)]));
   return JSON.stringify({

@@ -1,0 +1,100 @@
+import { heads } from "@graft-ml/core";
+import { trainRun } from "../runs/index.ts";
+import { commandLine } from "../runs/report-of.ts";
+import { command, UsageError } from "./command.ts";
+import {
+  backboneFlags,
+  backboneSettings,
+  cacheFlags,
+  classWeights,
+  dataFlags,
+  progressOn,
+  readData,
+  runtimeFlags,
+  runtimeSettings,
+} from "./flags.ts";
+import { classLines, scoreLines, transferLines } from "./words.ts";
+
+export const train = command({
+  about:
+    "Trains a model on DATA from a pretrained backbone, proves it on a test part and writes RUN: model, scores, report.",
+  operands: ["DATA"],
+  options: {
+    output: { type: "string", default: null, about: "RUN, the folder to write (required)" },
+    backbone: {
+      type: "string",
+      default: "none",
+      about: "an .onnx file, a folder, hf:owner/name, run:DIR or none; several with commas to choose from",
+    },
+    ...backboneFlags,
+    head: {
+      type: "choice",
+      default: "auto",
+      of: ["auto", ...Object.keys(heads)],
+      about: "learner on the features; auto compares several on the training part",
+    },
+    method: {
+      type: "choice",
+      default: "auto",
+      of: ["auto", "probe"],
+      about: "how much of the network learns: probe trains a head on fixed features",
+    },
+    shots: { type: "number", default: null, min: 1, about: "labelled training rows a class that are kept" },
+    testFraction: {
+      type: "number",
+      default: 0.2,
+      min: 0.01,
+      max: 0.9,
+      about: "share of the rows split off for testing where the data bring no test part",
+    },
+    classWeights: {
+      type: "string",
+      default: null,
+      about: "balanced, or CLASS=WEIGHT with commas between",
+    },
+    fast: { type: "boolean", default: false, about: "the quickest sensible model" },
+    baselines: { type: "boolean", default: true, about: "compare with models that transfer nothing" },
+    ...dataFlags,
+    ...runtimeFlags,
+    ...cacheFlags,
+  },
+  example: "graft train photos/ --backbone models/mobilenet_v2 --output runs/photos",
+  async run({ operands, settings, terminal, signal, words }) {
+    const { output, backbone, layer, pooling, head, shots, testFraction, fast, baselines } = settings;
+    if (output === null) throw new UsageError("graft train: --output is missing; name the folder to write");
+    const [path] = operands as [string];
+    const dataset = await readData(path, settings, { signal });
+    for (const note of dataset.notes ?? []) terminal.print(`note: ${note}`);
+    const { metrics, report } = await trainRun(dataset, {
+      output,
+      backbones: backbone.split(",").map((spec) => spec.trim()),
+      layer,
+      pooling,
+      head,
+      shots,
+      testFraction,
+      fast,
+      baselines,
+      seed: settings.seed,
+      batchSize: settings.batchSize,
+      maxLength: settings.maxLength,
+      classWeights: classWeights(settings.classWeights),
+      onError: settings.onError,
+      backbone: backboneSettings(settings),
+      ...runtimeSettings(settings),
+      ...(settings.cache ? {} : { cache: null }),
+      command: commandLine(["graft", "train", ...words]),
+      onProgress: progressOn(terminal),
+      signal,
+    });
+    const { chosen, test } = metrics;
+    for (const finding of report.findings) terminal.print(`${finding.severity}: ${finding.text}`);
+    terminal.print();
+    terminal.print(`${chosen.backbone} · ${chosen.layer} · ${chosen.head} · ${chosen.method}`);
+    for (const line of [...scoreLines(test), "", ...classLines(test), "", ...transferLines(metrics)])
+      terminal.print(line);
+    terminal.print();
+    terminal.print(`${output}/report.html shows it all, in ${metrics.timing.totalSeconds.toFixed(1)} s`);
+    return metrics;
+  },
+});

@@ -1,0 +1,7 @@
+export { classesOf, type RunConfig, readRunConfig } from "./config.ts";
+export type { Baselines, Chosen, Metrics, Timing } from "./metrics.ts";
+export { type Evaluated, openRun, type Predicted, type Run } from "./open-run.ts";
+export { csvOf, type Prediction, predictionForm } from "./predictions.ts";
+export type { Golden, GoldenRow, Replay } from "./replay.ts";
+export { type TrainedRun, type TrainRunOptions, trainRun } from "./train-run.ts";
+export { writeReport } from "./write-report.ts";

@@ -1,0 +1,155 @@
+import { InputError, type Random, type Row, type Runtime, takeFeatures, writeModel } from "@graft-ml/core";
+import { openSources, type ReadingOptions, type Source, type SourceFeatures } from "../sources/index.ts";
+import { VERSION } from "../version.ts";
+import { type Candidate, chooseSource, type SourceChoice } from "./choose-source.ts";
+import { composeModel } from "./compose.ts";
+import { type FittingOptions, headOf } from "./fit-head.ts";
+import { type FittedHead, fitChosenHead } from "./head-choice.ts";
+import type { Prepared } from "./prepared.ts";
+import type { TrainRunOptions } from "./train-run.ts";
+
+/** What every stage of training is given. */
+export interface Stage {
+  readonly prepared: Prepared;
+  readonly options: TrainRunOptions;
+  readonly runtime: Runtime;
+  readonly seed: number;
+  /** Folder of the cache; null for none. */
+  readonly cache: string | null;
+  readonly random: Random;
+  readonly reading: ReadingOptions;
+  progress(task: string): (done: number, total: number) => void;
+  log(entry: object): Promise<void>;
+}
+
+/** A model with all that was learnt on the training part. */
+export interface Learnt {
+  /** Trunk and head as one ONNX file, from what the preprocessor feeds to probabilities and features. */
+  readonly model: Uint8Array;
+  readonly source: Source;
+  /** Training rows that could be read, and their identities. */
+  readonly train: readonly Row[];
+  readonly trainKeys: readonly string[];
+  readonly extracted: SourceFeatures;
+  readonly head: FittedHead;
+  readonly method: "probe";
+  readonly choice: SourceChoice;
+  readonly fitting: Omit<FittingOptions, "head">;
+  readonly skipped: readonly string[];
+  readonly extractSeconds: number;
+  /** Rows that features were made or read of, over all sources tried. */
+  readonly extractedRows: number;
+  readonly fitSeconds: number;
+}
+
+/** Features of every source that could be taken, the choice among them, and a head on the one chosen. */
+export async function learn(stage: Stage): Promise<Learnt> {
+  const { prepared, options, runtime, progress, log, seed } = stage;
+  const { head = "auto", fast = false } = options;
+  if (head !== "auto") headOf(head);
+  const begin = performance.now();
+  const { candidates, train, keys, skipped } = await candidatesOf(stage);
+  const extractSeconds = (performance.now() - begin) / 1000;
+  const extractedRows = candidates.length * train.length;
+  await log({ step: "extract", sources: candidates.length, rows: train.length });
+
+  const fitting = {
+    classes: prepared.classes,
+    classWeights: options.classWeights ?? null,
+    random: stage.random.fork("fit"),
+    runtime,
+  };
+  const choice = await chooseSource(candidates, train, keys, {
+    ...fitting,
+    head: "logistic",
+    seed,
+    onProgress: progress("choose"),
+  });
+  const { source, extracted } = choice.chosen;
+  const fitted = await fitChosenHead(extracted.features, train, {
+    ...fitting,
+    head: fast && head === "auto" ? "logistic" : head,
+    keys,
+    onProgress: progress("heads"),
+  });
+  const { chosen } = fitted.classifier;
+  await log({ step: "fit", backbone: source.spec, layer: source.layer, head: fitted.name, ...chosen });
+  return {
+    model: writeModel(composeModel(source.trunk, fitted.classifier, VERSION)),
+    source,
+    train,
+    trainKeys: keys,
+    extracted,
+    head: fitted,
+    method: "probe",
+    choice,
+    fitting,
+    skipped,
+    extractSeconds,
+    extractedRows,
+    fitSeconds: (performance.now() - begin) / 1000 - extractSeconds,
+  };
+}
+
+/** Every source with the features of the training rows; a row that one of them cannot read is left out for all. */
+async function candidatesOf(stage: Stage) {
+  const { prepared, options, runtime, reading, progress, cache } = stage;
+  const { backbones = ["none"], layer = null, pooling, batchSize, maxLength } = options;
+  if (backbones.length === 0) throw new InputError("no backbone is named; pass one, or none");
+  const sources: Source[] = [];
+  for (const spec of backbones) {
+    const opened = await openSources(spec, {
+      modality: prepared.dataset.task === "image-classification" ? "image" : "text",
+      runtime,
+      training: prepared.train,
+      layer,
+      cache,
+      ...(pooling === undefined ? {} : { pooling }),
+      batchSize: batchSize ?? null,
+      maxLength: maxLength ?? null,
+      backbone: { onProgress: options.onProgress ?? (() => {}), ...options.backbone },
+    });
+    sources.push(...opened);
+  }
+  const all = prepared.train;
+  const candidates: Candidate[] = [];
+  const skipped: string[] = [];
+  let usable = new Set<number>(all.keys());
+  for (const [k, source] of sources.entries()) {
+    const task = sources.length === 1 ? "extract" : `extract ${k + 1} of ${sources.length}`;
+    const extracted = await source.features(all, { ...reading, onProgress: progress(task) });
+    skipped.push(...extracted.skipped.filter((reason) => !skipped.includes(reason)));
+    usable = new Set(Array.from(extracted.kept).filter((i) => usable.has(i)));
+    candidates.push({ source, extracted });
+  }
+  const kept = [...usable].sort((a, b) => a - b);
+  requireClasses(
+    kept.map((i) => all[i]!),
+    prepared,
+  );
+  return {
+    candidates: candidates.map((candidate) => narrowed(candidate, kept)),
+    train: kept.map((i) => all[i]!),
+    keys: kept.map((i) => prepared.trainKeys[i]!),
+    skipped,
+  };
+}
+
+function narrowed({ source, extracted }: Candidate, kept: readonly number[]): Candidate {
+  if (extracted.kept.length === kept.length) return { source, extracted };
+  const places = new Map(Array.from(extracted.kept, (i, place) => [i, place]));
+  const features = takeFeatures(
+    extracted.features,
+    kept.map((i) => places.get(i)!),
+  );
+  return { source, extracted: { ...extracted, features, kept: Int32Array.from(kept) } };
+}
+
+/** Left-out rows must not leave a class without any. */
+function requireClasses(train: readonly Row[], { classes, dataset }: Prepared): void {
+  const missing = classes.find((name) => !train.some(({ label }) => label === name));
+  if (missing !== undefined)
+    throw new InputError(
+      `${dataset.source}: no training row of class ${JSON.stringify(missing)} could be read; mend its files`,
+    );
+}
