@@ -1,4 +1,5 @@
 export { type Differentiated, type GradientOptions, gradients } from "./autodiff/gradients.ts";
+export * from "./data/augment.ts";
 export { type CheckReport, checkRows, type Evidence } from "./data/check.ts";
 export type { ClassCount } from "./data/check-classes.ts";
 export type { Duplicates } from "./data/check-duplicates.ts";
@@ -12,6 +13,7 @@ export { type ImagePrint, imagePrint, NEAR_IMAGE, nearImages, PRINT_SIDE } from 
 export { comparableText, NEAR_TEXT, nearTexts } from "./data/near-texts.ts";
 export { type NpyHeader, npyHeader, readNpy, readNpyHeader, writeNpy } from "./data/npy.ts";
 export * from "./data/parts.ts";
+export type { Pixels, PixelWindow } from "./data/pixels.ts";
 export * from "./data/safetensors.ts";
 export * from "./data/split.ts";
 export * from "./errors.ts";
@@ -22,6 +24,7 @@ export * from "./features/feature-model.ts";
 export * from "./features/layers.ts";
 export type * from "./features/preprocess.ts";
 export * from "./features/raw-pixels.ts";
+export * from "./features/split.ts";
 export * from "./features/tfidf.ts";
 export { gatherTerms } from "./features/tfidf-graph.ts";
 export type * from "./heads/head.ts";

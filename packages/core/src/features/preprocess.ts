@@ -1,5 +1,14 @@
+import type { Augmentation } from "../data/augment.ts";
 import type { Input } from "../data/dataset.ts";
+import type { Random } from "../random.ts";
 import type { Feeds } from "../runtime/runtime.ts";
+
+/** How training images are changed at random. Preprocessors of texts refuse one. */
+export interface Change {
+  readonly augmentation: Augmentation;
+  /** The source of random numbers of each input of the call. */
+  random(index: number): Random;
+}
 
 /** Turns raw inputs into what a network is fed, always the same way. */
 export interface Preprocessor {
@@ -10,7 +19,7 @@ export interface Preprocessor {
    * Tensors [n, …] by input name for n inputs, in order. A row's numbers depend on its own input alone, given that all
    * inputs of one call have the same `extentOf`. Throws an InputError that names the input that cannot be read.
    */
-  prepare(inputs: readonly Input[]): Promise<Feeds>;
+  prepare(inputs: readonly Input[], change?: Change): Promise<Feeds>;
   /**
    * Extent an input is padded to (tokens of a text, rounded up); left out where all inputs have one extent. Only inputs of
    * equal extents may share a call of `prepare`.

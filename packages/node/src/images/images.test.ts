@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import type { Input, Tensor } from "@graft-ml/core";
+import { augmentation, type Input, random, type Tensor } from "@graft-ml/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JsonObject } from "../backbones/index.ts";
 import { decodeBmp } from "./bmp.ts";
@@ -45,6 +45,23 @@ describe("the numbers are those of transformers over Pillow", async () => {
     // Bit for bit, but for images reduced while they are decoded: at most 4 of 255 here, in a pattern of 3 × 4 pixels.
     expect(largest).toBeLessThanOrEqual(name === "large.jpg" ? (2 * 4.001) / 255 : 0);
   });
+});
+
+test("augmented images depend on their own random source alone, and have the network's size", async () => {
+  const config = square(16, { resample: 2, ...half });
+  const preprocessor = imagePreprocessor({ config, input: network(3, 16, 16) });
+  const changing = augmentation({ crop: [0.3, 0.8], flip: true, colour: 0.3 });
+  const inputs = ["photo.jpg", "alpha.png", "grey.jpg"].map(file);
+  const made = async (rows: readonly number[], seed: number) =>
+    await preprocessor.prepare(
+      rows.map((row) => inputs[row]!),
+      { augmentation: changing, random: (i) => random(seed).fork(rows[i]!) },
+    );
+  const together = await made([0, 1, 2], 1);
+  expect(together.x!.shape).toEqual([3, 3, 16, 16]);
+  for (const row of [0, 1, 2])
+    expect(numbers((await made([row], 1)).x)).toEqual(numbers(together.x).slice(768 * row, 768 * (row + 1)));
+  expect(numbers((await made([0], 2)).x)).not.toEqual(numbers((await made([0], 1)).x));
 });
 
 test("a row's numbers do not depend on the other rows, nor on the layout", async () => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type Feeds, type Input, InputError, type Preprocessor } from "@graft-ml/core";
+import { type Change, type Feeds, type Input, InputError, type Preprocessor } from "@graft-ml/core";
 import sharp from "sharp";
 import type { ImageInput, JsonObject } from "../backbones/index.ts";
 import { decode, type Size } from "./decode.ts";
@@ -38,10 +38,12 @@ export function imagePreprocessor({ config, input, dtype = "float32" }: ImagePre
   return {
     kind: "image",
     fingerprint,
-    async prepare(inputs: readonly Input[]): Promise<Feeds> {
+    async prepare(inputs: readonly Input[], change?: Change): Promise<Feeds> {
       const data = new tables.Values(inputs.length * extent);
       await each(inputs, async (one, i) => {
-        const pixels = await framed(one, settings, input);
+        const pixels = change
+          ? await changed(one, settings, input, change, i)
+          : await framed(one, settings, input);
         write(pixels, settings, tables.values, input.layout, data, i * extent);
       });
       return { [input.name]: { dtype, shape: [inputs.length, ...shape], data } };
@@ -86,6 +88,25 @@ async function framed(one: Input, settings: ImageSettings, network: ImageInput):
   const fits = (network.width ?? width) === width && (network.height ?? height) === height;
   if (!isSize || !fits) throw mismatch(one, placed, settings.size);
   return placed;
+}
+
+/** As `framed`, but of a random part of the image and changed at random, both as `change` says. */
+async function changed(
+  one: Input,
+  settings: ImageSettings,
+  network: ImageInput,
+  { augmentation, random }: Change,
+  index: number,
+): Promise<Pixels> {
+  const source = random(index);
+  const { width, height } = settings.size;
+  // A window needs more pixels than the whole: twice as many each way, so that half the width still has them all.
+  const wanted = { width: 2 * width, height: 2 * height };
+  const decoded = augmentation.window(wanted, source) ? await decode(one, () => wanted) : null;
+  const window = decoded && augmentation.window(decoded, source);
+  if (!decoded || !window) return augmentation.change(await framed(one, settings, network), source);
+  const part = crop(coloured(decoded, settings), window);
+  return augmentation.change(resample(part, width, height, settings.filter), source);
 }
 
 function mismatch(one: Input, got: Size, { width, height }: Size): InputError {

@@ -70,7 +70,8 @@ export function textPreprocessor(options: TextPreprocessorOptions): Preprocessor
       )
       .digest("hex")}`,
     extentOf: (input) => (input.kind === "text" && input.text.trim() === "" ? 0 : extentOf(input)),
-    async prepare(batch) {
+    async prepare(batch, change) {
+      if (change) throw new InputError("texts are not changed at random; train without augmentation");
       const rows = batch.map(tokensOf);
       const extent = Math.max(0, ...batch.map(extentOf));
       const feeds: Record<string, Tensor> = {};

@@ -10,7 +10,8 @@ export function tfidfPreprocessor(tfidf: Tfidf): Preprocessor {
     kind: "text",
     fingerprint: tfidf.fingerprint,
     extentOf: (input) => (input.kind === "text" && input.text.trim() !== "" ? tfidf.lengthOf(input.text) : 0),
-    async prepare(inputs) {
+    async prepare(inputs, change) {
+      if (change) throw new InputError("texts are not changed at random; train without augmentation");
       const texts = inputs.map(textOf);
       return tfidf.feeds(texts, Math.max(64, ...texts.map((text) => tfidf.lengthOf(text))));
     },
