@@ -107,6 +107,7 @@ function hasHeader(lines: readonly string[], delimiter: string, settings: Wishes
   const first = rows[0];
   if (first === undefined) return true;
   if (namesColumns(first, settings)) return true;
+  if (first.filter((cell) => isKnownName(cell)).length >= 2) return true; // also where a name is there twice
   if ([settings.text, settings.label, settings.image].some((name) => name !== null && !/^\d+$/.test(name)))
     return true;
   if (first.some((cell) => cell.trim() === "" || cell.length > 64 || /^-?\d+(\.\d+)?$/.test(cell.trim()))) {

@@ -45,7 +45,7 @@ function startReading(settings: DataSettings, classes: readonly string[] | null)
   let format: string | undefined;
   const report: Report = {
     reject(where, problem) {
-      const sentence = /^(has|is|holds|this|the|lies|cannot|byte) /.test(problem)
+      const sentence = /^(has|is|holds|lies|cannot|byte) /.test(problem)
         ? `${where} ${problem}`
         : `${where}: ${problem}`;
       if (settings.onError === "fail") throw new InputError(sentence);
@@ -99,7 +99,18 @@ function startReading(settings: DataSettings, classes: readonly string[] | null)
           throw fileError(test, "is all of the data; --test must be a part of it, or lie elsewhere");
         rows = kept;
       }
+      const before = rows.length;
       await read(test, true);
+      // A table of test images may name files of the data set.
+      const judged = new Set(rows.slice(before).map((row) => resolve(input(row) ?? "")));
+      const isJudged = (row: Row) => input(row) !== null && judged.has(resolve(input(row)!));
+      const twice = rows.slice(0, before).filter(isJudged).length;
+      if (twice === before)
+        throw fileError(test, "is all of the data; --test must be a part of it, or lie elsewhere");
+      if (twice > 0) {
+        rows = rows.filter((row, i) => i >= before || !isJudged(row));
+        notes.push(`${twice} images that ${test} names are in the test part alone`);
+      }
     },
     dataset(path: string): Dataset {
       if (rows.length === 0) {

@@ -8,7 +8,7 @@ import type * as formats from "./formats.ts";
 import { idxSplit } from "./idx.ts";
 import { startWithLabels } from "./labelled-lines.ts";
 import { readLines } from "./lines.ts";
-import { filesUnder, kindOfFile, type Listing, listFolder } from "./listing.ts";
+import { kindOfFile, type Listing, listFolder } from "./listing.ts";
 import { splitOf, splitOfName } from "./splits.ts";
 
 /** A source and the name of the format to read it with. */
@@ -91,7 +91,8 @@ async function recogniseFolder(
     return await recogniseParts(path, listing, parts, settings, note);
   }
   const table = files.filter((file) => tableOfFolder.test(file));
-  if (table.length === 1 && !(await holdsExamples(path, folders))) {
+  // Images in one folder beside a table are what the table names; in several they lie in class folders.
+  if (table.length === 1 && (await holdingExamples(path, folders)) < 2) {
     return await recogniseFile(join(path, table[0]!), inside(name, table[0]!), split, settings);
   }
   if (folders.length > 0) {
@@ -304,17 +305,15 @@ async function formatOfText(
   );
 }
 
-/** Whether one of the folders holds images or texts directly, as class folders do. */
-async function holdsExamples(path: string, folders: readonly string[]): Promise<boolean> {
+/** How many of the folders hold images or texts directly, as class folders do: up to two, which settles it. */
+async function holdingExamples(path: string, folders: readonly string[]): Promise<number> {
+  let count = 0;
   for (const folder of folders) {
-    for await (const file of filesUnder(join(path, folder), folder)) {
-      if (kindOfFile(file) !== "other") {
-        if (!file.includes("/")) return true;
-        break;
-      }
-    }
+    const { files } = await listFolder(join(path, folder), folder);
+    if (files.some((file) => kindOfFile(file) !== "other")) count++;
+    if (count === 2) break;
   }
-  return false;
+  return count;
 }
 
 /** Of a file and its gzip, the file. */

@@ -119,11 +119,12 @@ class Folder {
 
   async #look(folder: string, file: string): Promise<boolean> {
     if (!this.#listed.has(folder)) {
-      const files = await readdir(folder).catch(() => []);
+      const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+      const files = entries.filter((entry) => entry.isFile()).map((entry) => entry.name);
       this.#listed.set(folder, new Set(files));
     }
     if (!(await this.#listed.get(folder)!).has(basename(file))) {
-      // A file system may fold case or accents where a listing does not.
+      // A file system may fold case or accents where a listing does not; and the entry may be a link to a file.
       return await stat(file).then(
         (entry) => entry.isFile(),
         () => false,
