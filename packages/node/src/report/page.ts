@@ -100,13 +100,13 @@ function confusions(run: ReportData): Markup {
     "Confusion matrix",
     confusionChart(test.confusion, classes),
     html`<p class="fine">Down: the label. Across: the prediction. Shades are shares of the row.</p>`,
+    pairs && html`<h3>Most confused</h3>${pairs}`,
   );
   const calibration = section(
     "Calibration",
     calibrationPlot(test.reliability),
     html`<p class="fine">${calibrationSentence(test)}</p>`,
   );
-  const confused = pairs && section("Most confused", pairs);
   const map =
     run.map &&
     section(
@@ -116,8 +116,8 @@ function confusions(run: ReportData): Markup {
     );
   const isWide = classes.length > 8;
   return isWide
-    ? html`${matrix}<div class="grid-2">${calibration}${map}${confused}</div>`
-    : html`<div class="grid-2">${matrix}${calibration}${map}${confused}</div>`;
+    ? html`${matrix}<div class="grid-2">${calibration}${map}</div>`
+    : html`<div class="grid-2">${matrix}${calibration}${map}</div>`;
 }
 
 function training(run: ReportData): Markup | false {

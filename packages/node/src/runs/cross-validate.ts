@@ -66,7 +66,11 @@ export async function crossValidate(
   keys: readonly string[],
   featuresOf: FoldFeatures,
   options: FittingOptions &
-    Repeats & { readonly seed: number; readonly onProgress?: (done: number, total: number) => void },
+    Repeats & {
+      readonly seed: number;
+      readonly onProgress?: (done: number, total: number) => void;
+      readonly signal?: AbortSignal;
+    },
 ): Promise<RepeatedScores | null> {
   const { folds, repeats, seed, classes, onProgress } = options;
   const labels = labelsOf(rows, classes);
@@ -76,6 +80,7 @@ export async function crossValidate(
   const heldOut: HeldOut[] = [];
   for (const [done, part] of parts.entries()) {
     onProgress?.(done, parts.length);
+    options.signal?.throwIfAborted();
     heldOut.push({
       rows: part.test,
       probabilities: await foldProbabilities(rows, part, featuresOf, options),

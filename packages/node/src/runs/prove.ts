@@ -105,7 +105,7 @@ async function baselinesOf(
 
 /** Scores over repeated splits of all rows, where the set is small and was split here; nothing is chosen on them. */
 async function repeatedOf(
-  { prepared, options, seed, random, progress }: Stage,
+  { prepared, options, seed, random, reading, progress }: Stage,
   { extracted, train, trainKeys, head, fitting }: Learnt,
   held: { readonly test: readonly Row[]; readonly testKeys: readonly string[]; readonly features: Features },
 ): Promise<RepeatedScores | null> {
@@ -114,7 +114,9 @@ async function repeatedOf(
   if ((options.shots ?? null) !== null) return null; // few training rows are what is to be measured
   const keys = [...trainKeys, ...held.testKeys];
   const settings = { ...fitting, head: head.name, random: random.fork("repeats"), seed };
-  const repeats = { folds: FOLDS, repeats: REPEATS, onProgress: progress("repeat") };
+  const { signal } = reading;
+  const stopping = signal === undefined ? {} : { signal };
+  const repeats = { folds: FOLDS, repeats: REPEATS, onProgress: progress("repeat"), ...stopping };
   const featuresOf = foldFeatures(rows, extracted.features, held.features);
   return await crossValidate(rows, keys, featuresOf, { ...settings, ...repeats });
 }
