@@ -36,6 +36,8 @@ export interface LoadOptions {
 /** Something that executes ONNX models: ONNX Runtime in a worker thread under Node, onnxruntime-web in a browser. */
 export interface Runtime {
   readonly device: string;
+  /** Runs of one session executed at the same time; 1 where it does not say. */
+  readonly lanes?: number;
   load(model: Uint8Array, options?: LoadOptions): Promise<Session>;
   close(): Promise<void>;
 }

@@ -44,7 +44,7 @@ export const extract = command({
         "TF-IDF features depend on the texts they are fitted to and are sparse; graft train fits and keeps them, extract needs a network",
       );
     const cache = settings.cache ? featureCache() : null;
-    const runtime = await ortRuntime(runtimeSettings(settings));
+    const runtime = await ortRuntime({ ...runtimeSettings(settings), throughput: true });
     try {
       const { batchSize, maxLength } = settings;
       const source = await openSource(backbone, {

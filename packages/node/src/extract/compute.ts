@@ -18,6 +18,8 @@ export interface ComputeOptions {
   readonly rows: readonly Row[];
   readonly preprocessor: Preprocessor;
   readonly session: Session;
+  /** Runs the session executes at the same time. */
+  readonly lanes: number;
   readonly batchSize: number;
   readonly onError: "stop" | "skip";
   /** Features [wanted.length, D] of one batch. */
@@ -31,8 +33,8 @@ export interface ComputeOptions {
 const AHEAD = 2;
 
 /**
- * Runs the network over rows, batch by batch; the next two batches are decoded while one runs, and no more than these are
- * in memory. Every batch is filled up to `batchSize` rows and holds inputs of one extent, so that a row's features do not
+ * Runs the network over rows, batch by batch; the next two batches are decoded while others run, one more than there are
+ * lanes, and no more than these are in memory. Every batch is filled up to `batchSize` rows and holds inputs of one extent, so that a row's features do not
  * depend on which others are computed with it.
  */
 export async function compute(wanted: readonly Wanted[], options: ComputeOptions): Promise<void> {
@@ -47,22 +49,25 @@ export async function compute(wanted: readonly Wanted[], options: ComputeOptions
     ready.push(prepared);
   };
   for (let i = 0; i <= AHEAD; i++) start();
-  let running: Promise<void> = Promise.resolve();
+  const running: Promise<void>[] = [];
   try {
     for (let current = ready.shift(); current !== undefined; current = ready.shift()) {
       const { feeds, kept } = await current;
       signal?.throwIfAborted();
-      // One run is under way while the next is handed over, so that the network never waits.
+      // One run more than there are lanes is handed over, so that the network never waits.
       const answer = feeds === null ? null : session.run(feeds, ["features"], { transfer: true });
       answer?.catch(() => {});
       start();
-      await running;
-      running = finish(answer, kept, options);
-      running.catch(() => {});
+      // In the order of the batches, whichever is done first.
+      const before = running.at(-1);
+      const finished = Promise.resolve(before).then(() => finish(answer, kept, options));
+      finished.catch(() => {});
+      running.push(finished);
+      if (running.length > options.lanes) await running.shift();
     }
-    await running;
+    await Promise.all(running);
   } finally {
-    await Promise.allSettled([running, ...ready]);
+    await Promise.allSettled([...running, ...ready]);
   }
 }
 

@@ -117,6 +117,17 @@ test("a row's features are the same bits whatever the rows around it", async () 
   expect(alone.features.data).toEqual(features.data.slice(60, 70));
 });
 
+test("the same bits with one thread, two, and two runs at a time", async () => {
+  const { features } = await featuresOf();
+  for (const throughput of [false, true]) {
+    const other = await ortRuntime({ threads: 2, throughput });
+    const again = await featuresOf({ runtime: other });
+    expect(again.features).toEqual(features);
+    expect(again.computed).toBe(COUNT);
+    await other.close();
+  }
+});
+
 test("a second run reads; a changed pixel, setting, layer or network computes what it changes", async () => {
   const cache = join(folder, "cache");
   const first = await featuresOf({ cache });

@@ -223,6 +223,7 @@ async function fill(
       rows,
       preprocessor,
       session,
+      lanes: runtime.lanes ?? 1,
       batchSize,
       onError,
       signal,

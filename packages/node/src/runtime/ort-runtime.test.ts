@@ -59,6 +59,7 @@ const everyType: Tensor[] = [
 
 const runtimes: [string, Promise<Runtime>][] = [
   ["in a worker thread", ortRuntime({ threads: 1 })],
+  ["in two worker threads", ortRuntime({ threads: 2, throughput: true })],
   ["in the same thread", Promise.resolve(ort(module))],
 ];
 
@@ -164,6 +165,26 @@ describe("ONNX Runtime in a worker thread", () => {
     expect(ticks).toBeGreaterThan(3);
   });
 
+  test("shares its threads out between at most four lanes, each with a copy of what is bound", async () => {
+    const shares: (readonly [number, number])[] = [];
+    for (const threads of [1, 3, 9]) {
+      const runtime = await ortRuntime({ threads, throughput: true });
+      const session = await runtime.load(sum);
+      await session.bind({ b: vector(5) });
+      const answers = await Promise.all([1, 2, 3, 4, 5].map((i) => session.run({ a: vector(i) })));
+      expect(answers.map(({ y }) => y!.data[0])).toEqual([6, 7, 8, 9, 10]);
+      await expect(runtime.load(new Uint8Array([1, 2, 3]))).rejects.toThrow(InputError);
+      await session.close();
+      shares.push([runtime.lanes, runtime.threads]);
+      await runtime.close();
+    }
+    expect(shares).toEqual([
+      [1, 1],
+      [3, 3],
+      [4, 9],
+    ]);
+  });
+
   test("refuses a file that is no model, a device that is absent and senseless settings", async () => {
     const runtime = await runtimes[0]![1];
     await expect(runtime.load(new Uint8Array([1, 2, 3]))).rejects.toThrow(InputError);
@@ -171,6 +192,18 @@ describe("ONNX Runtime in a worker thread", () => {
       /^device cuda is not available here \(.+\); use cpu$/,
     );
     await expect(ortRuntime({ threads: 0 })).rejects.toThrow("threads must be a whole number from 1, got 0");
+  });
+
+  test("computes on webgpu where there is an adapter, else says that there is none", async () => {
+    const outcome = await ortRuntime({ device: "webgpu", throughput: true }).then(
+      async (runtime) => {
+        const { y } = await (await runtime.load(sum)).run({ a: vector(1), b: vector(2) });
+        await runtime.close();
+        return `${runtime.lanes} lane: ${y!.data[0]}`;
+      },
+      (error: InputError) => `${error.name}: ${error.message}`,
+    );
+    expect(outcome).toMatch(/^1 lane: 3$|^InputError: device webgpu is not available here \(.+\); use cpu$/s);
   });
 
   test("finishes what was asked when closed, and refuses what comes after", async () => {
