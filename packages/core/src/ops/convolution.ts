@@ -88,7 +88,10 @@ export function transposed(g: Formula, dy: Value, w: Value, groups: number, wind
   });
 }
 
-/** dW: each offset of the kernel is a product of dY with the input seen through that offset, [M, L]·[L, C]. */
+/**
+ * dW: dY [M, N·L] times the input as each offset of the kernel sees it, [C·size, N·L]: one product over all images, with
+ * channels in front so that rows are long and the result needs no turning.
+ */
 function weightGradient(
   g: Formula,
   x: Value,
@@ -99,38 +102,29 @@ function weightGradient(
   images: number | string | null,
 ): Value {
   const [outputs, perGroup, ...kernel] = weights as [number, number, ...number[]];
-  const { strides, before, after, output } = windows;
+  const { strides, dilations, before, after, output } = windows;
   const size = kernel.reduce((product, extent) => product * extent, 1);
   if (groups === 1 && size >= 25) return batchAsChannels(g, x, dy, windows);
   // Needs the number of images, for the number of groups is an attribute.
   if (perGroup === 1 && groups === outputs && groups > 1 && typeof images === "number")
     return eachChannelAlone(g, x, dy, weights, images, windows);
-  const positions = output.reduce((product, extent) => product * extent, 1);
-  const isPlain =
-    size === 1 && [...strides, ...before, ...after].every((n, i) => n === (i < strides.length ? 1 : 0));
-  // One product over all images, where turning them is cheaper than adding up a product an image.
-  if (isPlain && groups === 1 && outputs * perGroup > 4 * (outputs + perGroup) * positions) {
-    const turned = (value: Value, channels: number) =>
-      g.reshape(g.transpose(g.reshape(value, [0, channels, -1]), [1, 0, 2]), [channels, -1]);
-    const product = g.op("Gemm", [turned(dy, outputs), turned(x, perGroup)], { transB: 1 });
-    return g.reshape(product, weights);
-  }
   const axes = kernel.map((_, i) => i + 2);
-  const padded = g.pad(x, [0, 0, ...before, 0, 0, ...after.map((n) => Math.max(n, 0))]);
+  const swap = [1, 0, ...axes];
+  const rows = g.reshape(g.transpose(dy, swap), [groups, outputs / groups, -1]);
+  const padded = g.pad(g.transpose(x, swap), [0, 0, ...before, 0, 0, ...after.map((n) => Math.max(n, 0))]);
+  const isWhole =
+    size === 1 && [...strides, ...before, ...after].every((n, i) => n === (i < axes.length ? 1 : 0));
   const seen = offsets(kernel).map((offset) => {
-    const starts = offset.map((at, i) => at * windows.dilations[i]!);
+    const starts = offset.map((at, i) => at * dilations[i]!);
     const ends = starts.map((start, i) => start + (output[i]! - 1) * strides[i]! + 1);
-    const isWhole = size === 1 && strides.every((s) => s === 1);
     const part = isWhole ? padded : g.slice(padded, starts, ends, axes, strides);
-    return g.reshape(part, [0, groups, perGroup, -1]);
+    return g.reshape(part, [groups * perGroup, 1, -1]);
   });
-  const columns = g.concat(seen, 2); // [N, groups, size·C/groups, L]
-  const rows = g.reshape(dy, [0, groups, outputs / groups, -1]); // [N, groups, M/groups, L]
-  const products = g.matmul(rows, g.transpose(columns, [0, 1, 3, 2]));
-  const summed = g.sum(products, [0], false); // [groups, M/groups, size·C/groups]
-  if (size === 1) return g.reshape(summed, weights);
-  if (perGroup === 1) return g.reshape(summed, weights);
-  return g.reshape(g.transpose(g.reshape(summed, [outputs, size, perGroup]), [0, 2, 1]), weights);
+  const columns = g.reshape(g.concat(seen, 1), [groups, perGroup * size, -1]);
+  if (groups > 1) return g.reshape(g.matmul(rows, g.transpose(columns, [0, 2, 1])), weights);
+  const flat = (value: Value, extent: number) => g.reshape(value, [extent, -1]);
+  const product = g.op("Gemm", [flat(rows, outputs), flat(columns, perGroup * size)], { transB: 1 });
+  return g.reshape(product, weights);
 }
 
 /** For large kernels: a convolution in which images are channels, dY is the kernel and strides are dilations. */
