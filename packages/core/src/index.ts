@@ -27,6 +27,8 @@ export * from "./features/raw-pixels.ts";
 export * from "./features/split.ts";
 export * from "./features/tfidf.ts";
 export { gatherTerms } from "./features/tfidf-graph.ts";
+export * from "./heads/calibrate.ts";
+export { type Fold, type FoldOptions, stratifiedFolds } from "./heads/folds.ts";
 export type * from "./heads/head.ts";
 export * as heads from "./heads/index.ts";
 export * from "./ir/build.ts";

@@ -1,5 +1,5 @@
 import { InputError } from "../errors.ts";
-import { type Features, isSparse } from "../tensor.ts";
+import { type Features, isSparse, type Matrix } from "../tensor.ts";
 import type { FitContext } from "./head.ts";
 
 /** Throws an InputError unless features [N, D], labels [N] and weights [N] go together and every class occurs. */
@@ -12,6 +12,15 @@ export function requireFittable(features: Features, labels: Int32Array, context:
     throw new InputError(`${features.rows} rows have ${weights.length} weights; give one each`);
   if (classWeights !== undefined && classWeights !== "balanced" && classWeights.length !== classes)
     throw new InputError(`${classes} classes have ${classWeights.length} class weights; give one each`);
+  if (context.groups !== undefined && context.groups.length !== features.rows)
+    throw new InputError(`${features.rows} rows have ${context.groups.length} groups; give one each`);
+  for (const [i, weight] of weights?.entries() ?? [])
+    if (!(weight >= 0 && weight < Number.POSITIVE_INFINITY))
+      throw new InputError(`row ${i} has the weight ${weight}; weights are finite numbers from 0`);
+  if (Array.isArray(classWeights))
+    for (const [c, weight] of classWeights.entries())
+      if (!(weight > 0 && weight < Number.POSITIVE_INFINITY))
+        throw new InputError(`class ${c} has the weight ${weight}; class weights are finite numbers above 0`);
   if (classes < 2) throw new InputError(`a classifier needs at least two classes, got ${classes}`);
   const counts = new Int32Array(classes);
   for (const [i, label] of labels.entries()) {
@@ -36,6 +45,23 @@ export function requireFinite(features: Features): void {
       `row ${row} has a feature that is ${values[at]}; the network overflowed on this input, leave it out`,
     );
   }
+}
+
+/** Throws an InputError unless features [N, D] have the D columns that `head` learnt from, all of them numbers. */
+export function requirePredictable(head: string, features: Features, columns: number): void {
+  if (features.columns !== columns)
+    throw new InputError(
+      `${head} learnt from ${columns} features a row, got ${features.columns}; give the same`,
+    );
+  requireFinite(features);
+}
+
+/** Throws an InputError where features are sparse and the head would have to store them densely. */
+export function requireDense(head: string, features: Features): asserts features is Matrix {
+  if (isSparse(features))
+    throw new InputError(
+      `${head} keeps its training rows, and sparse features are too wide for that; take logistic, ridge or centroid`,
+    );
 }
 
 /** Weight of each row [N]: its own times its class's. */

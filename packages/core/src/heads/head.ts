@@ -12,6 +12,8 @@ export interface FitContext {
   readonly classWeights?: readonly number[] | "balanced";
   /** Weight of each row [N]. */
   readonly weights?: Float32Array;
+  /** Group of each row [N] (patient, page, author): inner cross-validation never tears one apart. */
+  readonly groups?: Int32Array;
   readonly random: Random;
   /** Executes large products; without one the head computes in JavaScript. */
   readonly runtime?: Runtime;
@@ -21,6 +23,10 @@ export interface FitContext {
 export interface Head {
   readonly about: string;
   readonly options: Options;
+  /** Whether sparse features are refused: the head would have to store them densely. */
+  readonly denseOnly?: boolean;
+  /** About how many multiplications a fit with its settings left open takes on [rows, columns] and `classes`. */
+  cost?(rows: number, columns: number, classes: number): number;
   /** Learns from features [N, D] and labels [N]; returns a new classifier and changes nothing. */
   fit(
     features: Features,
