@@ -6,7 +6,7 @@ export interface ImageFacts {
   /** Pixels, upright. */
   readonly width: number;
   readonly height: number;
-  /** 1 grey, 2 grey and alpha, 3 colour, 4 colour and alpha. */
+  /** What is seen: 1 grey, 2 grey and alpha, 3 colour, 4 colour and alpha. */
   readonly channels: number;
   /** Standard deviation of its grey values, 0 to 127.5. */
   readonly deviation: number;

@@ -9,7 +9,8 @@ const LETTERS = 5;
 const CHARACTERS = 3;
 /** Shingles of all texts that are held at once; beyond, every second, fourth … shingle (by its hash) stands for them. */
 const MOST_SHINGLES = 4e7;
-const BUCKETS = 2 ** 22;
+/** Most buckets that shingles are counted and entered in. */
+const MOST_BUCKETS = 2 ** 22;
 /** Texts with one shingle that are compared with a further one, the latest first. */
 const LONGEST_CHAIN = 200;
 
@@ -48,7 +49,12 @@ export function nearTexts(texts: readonly string[], similarity: number = NEAR_TE
     distinct.push(letters);
   }
   const known = (x: number, y: number) => parent(rows[x]!) === parent(rows[y]!);
-  similarSets(byRarity(distinct), similarity, known, (x, y, how) => pair(rows[x]!, rows[y]!, how));
+  const total = distinct.reduce((sum, text) => sum + text.length, 0);
+  const buckets = 2 ** Math.min(Math.log2(MOST_BUCKETS), Math.ceil(Math.log2(2 * total + 2)));
+  let sampling = 1;
+  while (total / sampling > MOST_SHINGLES) sampling *= 2;
+  const sets = byRarity(distinct, buckets, sampling);
+  similarSets(sets, buckets, similarity, known, (x, y, how) => pair(rows[x]!, rows[y]!, how));
   return pairs.sort((x, y) => x.a - y.a || x.b - y.b);
 }
 
@@ -60,19 +66,16 @@ export function comparableText(text: string): string {
 }
 
 /** The shingles of each text as ascending numbers, 2³² · (texts with it) + hash: the rarest come first. */
-function byRarity(texts: readonly string[]): Float64Array[] {
-  const count = new Uint32Array(BUCKETS);
-  const total = texts.reduce((sum, text) => sum + text.length, 0);
-  let sampling = 1;
-  while (total / sampling > MOST_SHINGLES) sampling *= 2;
+function byRarity(texts: readonly string[], buckets: number, sampling: number): Float64Array[] {
+  const count = new Uint32Array(buckets);
   const hashed = texts.map((text) => {
     const hashes = shingles(text, sampling);
-    for (const hash of hashes) count[hash & (BUCKETS - 1)]!++;
+    for (const hash of hashes) count[hash & (buckets - 1)]!++;
     return hashes;
   });
   return hashed.map((hashes) => {
     const set = new Float64Array(hashes.length);
-    for (let i = 0; i < set.length; i++) set[i] = count[hashes[i]! & (BUCKETS - 1)]! * 2 ** 32 + hashes[i]!;
+    for (let i = 0; i < set.length; i++) set[i] = count[hashes[i]! & (buckets - 1)]! * 2 ** 32 + hashes[i]!;
     return set.sort();
   });
 }
@@ -104,6 +107,7 @@ function shingles(text: string, sampling: number): Uint32Array {
 /** Hands over pairs of sets with a Jaccard index of at least t, but none that `known` says to be of no news. */
 function similarSets(
   sets: readonly Float64Array[],
+  buckets: number,
   t: number,
   known: (x: number, y: number) => boolean,
   found: (x: number, y: number, similarity: number) => void,
@@ -112,7 +116,7 @@ function similarSets(
   const bySize = [...sets.keys()].filter((x) => sizes[x]! > 0);
   bySize.sort((x, y) => sizes[x]! - sizes[y]! || x - y);
   // Chains of entries a bucket, the latest first: smaller sets have been entered before.
-  const head = new Int32Array(BUCKETS).fill(-1);
+  const head = new Int32Array(buckets).fill(-1);
   const next: number[] = [];
   const entered: number[] = [];
   const shingleOf: number[] = [];
@@ -128,7 +132,7 @@ function similarSets(
     for (let i = 0; i < searched; i++) {
       const shingle = set[i]!;
       if (shingle < 2 ** 33) continue; // no other text has it
-      const bucket = (shingle % 2 ** 32) & (BUCKETS - 1);
+      const bucket = (shingle % 2 ** 32) & (buckets - 1);
       let steps = 0;
       for (let at = head[bucket]!; at >= 0 && steps < LONGEST_CHAIN; at = next[at]!, steps++) {
         const y = entered[at]!;

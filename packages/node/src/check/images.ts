@@ -67,11 +67,19 @@ async function look(input: Input, i: number, looks: Looks): Promise<void> {
     const print = imagePrint(grey);
     const { width, height } = (full as Size | null) ?? pixels;
     looks.prints[i] = print;
-    looks.facts[i] = { width, height, channels: pixels.channels, deviation: print.deviation };
+    looks.facts[i] = { width, height, channels: seenChannels(pixels), deviation: print.deviation };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     looks.broken.set(i, error.message);
   }
+}
+
+/** Channels that are seen: colours that agree everywhere are grey. */
+function seenChannels({ channels, data }: Pixels): number {
+  if (channels < 3) return channels;
+  for (let at = 0; at < data.length; at += channels)
+    if (data[at] !== data[at + 1] || data[at] !== data[at + 2]) return channels;
+  return channels - 2;
 }
 
 /** Brightness as television has it (ITU-R BT.601); transparency is not looked at. */
