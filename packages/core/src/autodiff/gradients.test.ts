@@ -42,6 +42,46 @@ describe("gradients", () => {
     expect(() => gradients(graph, total(back), [w])).toThrow(/node "back".*use the float model/);
   });
 
+  const refused: [string, string, RegExp][] = [
+    ...["If", "Loop", "Scan"].map((name): [string, string, RegExp] => ["", name, /without control flow/]),
+    ...[
+      "QLinearConv",
+      "QLinearMatMul",
+      "ConvInteger",
+      "MatMulInteger",
+      "QuantizeLinear",
+      "DequantizeLinear",
+    ].map((name): [string, string, RegExp] => ["", name, /use the float model/]),
+    ...[
+      "QAttention",
+      "QGemm",
+      "QLinearAdd",
+      "MatMulNBits",
+      "DynamicQuantizeMatMul",
+      "QEmbedLayerNormalization",
+    ].map((name): [string, string, RegExp] => ["com.microsoft", name, /use the float model/]),
+    ["", "Det", /train only what lies above it/],
+    ["org.example", "Mul", /org\.example\.Mul has no gradient; train only what lies above it/],
+  ];
+  it.each(refused)(
+    "refuses %s %s on the way to a parameter, and passes it below",
+    (domain, opType, remedy) => {
+      const { graph, b, w, total } = start();
+      const other = b.input("other", "float32", [2, 2]);
+      const made = (x: typeof w, name: string) => {
+        const value = b.apply(opType, [x], {}, { domain, name });
+        value.dtype = "float32";
+        value.shape = [2, 2];
+        return value;
+      };
+      const below = total(b.apply("MatMul", [made(other, "below"), w]));
+      expect(gradients(graph, below, [w]).gradients.size).toBe(1);
+      const above = total(made(w, "above"));
+      expect(() => gradients(graph, above, [w])).toThrow(remedy);
+      expect(() => gradients(graph, above, [w])).toThrow(`node "above" (${opType})`);
+    },
+  );
+
   it("refuses a loss that is no single number, and a parameter it does not depend on", () => {
     const { graph, b, w, total } = start();
     expect(() => gradients(graph, b.apply("Tanh", [w]), [w])).toThrow(/of shape \[\]/);

@@ -114,9 +114,12 @@ export function gradients(
 
   /** Marks what depends on the parameters. */
   function follow(): void {
-    for (const node of work.nodes)
-      if (node.inputs.some((input) => input && depends.has(input)))
-        for (const output of node.outputs) if (output) depends.add(output);
+    for (const node of work.nodes) {
+      if (!node.inputs.some((input) => input && depends.has(input))) continue;
+      const op = known(node);
+      if (op && !op.gradient && !op.decompose) continue; // shapes and comparisons end the way
+      for (const output of node.outputs) if (output) depends.add(output);
+    }
   }
 
   /** Puts plainer nodes in the place of those that are differentiated so; false where there are none. */
@@ -185,6 +188,7 @@ export function gradients(
       },
       shape,
       rank: (value) => shape(value).length,
+      dtype: (value) => types.get(value)?.dtype ?? value.dtype,
       extents(value) {
         const known = shape(value);
         if (!known.every((extent) => typeof extent === "number"))
@@ -243,7 +247,7 @@ function opOf(node: Node): Op {
   const name = node.domain ? `${node.domain}.${node.opType}` : node.opType;
   const remedy = /^(If|Loop|Scan)$/.test(node.opType)
     ? "export the model without control flow, or train only what lies above it"
-    : /quantize|Integer|^QLinear/i.test(node.opType)
+    : /quantize|Integer|^Q(Linear|Attention|Gemm|Embed|Ordered|MoE)|NBits$|Bnb4$/i.test(node.opType)
       ? "use the float model, or train only what lies above it"
       : "train only what lies above it";
   throw new InputError(`${describe(node)}: ${name} has no gradient; ${remedy}`);

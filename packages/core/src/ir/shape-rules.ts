@@ -8,7 +8,7 @@ import { windowRules } from "./window-shapes.ts";
 /** Output types of operators by name, over all domains: where two domains share a name they share the shape rule. */
 export const SHAPE_RULES: Readonly<Record<string, Rule>> = {
   ...forEach(
-    `Abs Acos Acosh Asin Asinh Atan Atanh BiasGelu BiasSplitGelu Ceil Celu Clip Cos Cosh CumSum Elu Erf Exp FastGelu
+    `Abs ReverseSequence Acos Acosh Asin Asinh Atan Atanh BiasGelu BiasSplitGelu Ceil Celu Clip Cos Cosh CumSum Elu Erf Exp FastGelu
      Floor Gelu GroupNormalization HardSigmoid HardSwish Hardmax Identity InstanceNormalization LRN LeakyRelu Log LogSoftmax LpNormalization MeanVarianceNormalization Mish Neg NhwcConvGelu PRelu QuickGelu RMSNormalization
      Reciprocal Relu RotaryEmbedding Round ScatterElements ScatterND Selu Shrink Sigmoid Sign SimplifiedLayerNormalization Sin
      Sinh SkipLayerNormalization SkipSimplifiedLayerNormalization Softmax Softplus Softsign Sqrt Swish Tan Tanh
@@ -185,6 +185,14 @@ export const SHAPE_RULES: Readonly<Record<string, Rule>> = {
         : null;
     return first({ dtype, shape }, picked);
   },
+  Compress(context) {
+    const [x] = context.inputs;
+    const isFlat = !context.node.attributes.has("axis");
+    const kept = context.tensor(1)?.data as Uint8Array | undefined;
+    const count = kept ? kept.filter((one) => one !== 0).length : null;
+    if (isFlat || !x?.shape) return first({ dtype: x?.dtype ?? null, shape: isFlat ? [count] : null });
+    return first({ ...x, shape: x.shape.with(atAxis(context.int("axis", 0), x.shape.length), count) });
+  },
   GatherElements: ({ inputs: [x, indices] }) =>
     first({ dtype: x?.dtype ?? null, shape: indices?.shape ?? null }),
   GatherND(context) {
@@ -311,8 +319,8 @@ export const SHAPE_RULES: Readonly<Record<string, Rule>> = {
       shape: ids?.shape && words?.shape ? [...ids.shape, words.shape[1] ?? null] : null,
     }),
   ...forEach("Attention MultiHeadAttention", (context) => {
-    // com.microsoft: [batch, time, hidden], as wide as the values' projection; ai.onnx's own is not inferred.
-    if (context.node.domain !== "com.microsoft") return first(null);
+    // com.microsoft: [batch, time, hidden], as wide as the values' projection.
+    if (context.node.domain !== "com.microsoft") return first(attended(context));
     const [x, weights, values] = context.inputs;
     if (x?.shape?.length !== 3) return first({ dtype: x?.dtype ?? null, shape: null });
     const width =
@@ -334,6 +342,14 @@ export const SHAPE_RULES: Readonly<Record<string, Rule>> = {
     return first({ dtype, shape: [...right].map((letter) => extents.get(letter) ?? null) });
   },
 };
+
+/** ai.onnx's own attention: the queries' shape, as wide as the values. */
+function attended({ inputs: [q, , v], int }: RuleContext): Inferred | null {
+  if (!q?.shape || !v?.shape) return q ? { dtype: q.dtype, shape: null } : null;
+  if (q.shape.length === 4) return { ...q, shape: [...q.shape.slice(0, 3), v.shape[3] ?? null] };
+  const width = times(over(v.shape[2] ?? null, int("kv_num_heads", 1)), int("q_num_heads", 1));
+  return { ...q, shape: [...q.shape.slice(0, 2), width] };
+}
 
 /** A rule under several names. */
 function forEach(names: string, rule: Rule): Record<string, Rule> {

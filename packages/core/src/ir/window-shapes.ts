@@ -40,11 +40,15 @@ export const windowRules: Readonly<Record<string, Rule>> = {
     const pads = context.contents(1) ?? context.ints("pads");
     if (!x?.shape) return only(x ?? null);
     const rank = x.shape.length;
-    if (!pads || context.node.inputs[3]) return only({ ...x, shape: Array(rank).fill(null) });
-    return only({
-      ...x,
-      shape: x.shape.map((extent, i) => plus(extent, pads[i] ?? null, pads[i + rank] ?? null)),
-    });
+    const axes = context.node.inputs[3] ? context.contents(3) : x.shape.map((_, axis) => axis);
+    if (!pads || !axes) return only({ ...x, shape: Array(rank).fill(null) });
+    const shape = [...x.shape];
+    for (const [i, named] of axes.entries()) {
+      const axis = typeof named === "number" ? (named + rank) % rank : null;
+      if (axis === null) return only({ ...x, shape: Array(rank).fill(null) });
+      shape[axis] = plus(shape[axis]!, pads[i] ?? null, pads[i + axes.length] ?? null);
+    }
+    return only({ ...x, shape });
   },
   Resize: (context) =>
     resized(context, context.node.inputs.length > 2 || context.node.inputs.length < 2 ? 2 : 1, 3),

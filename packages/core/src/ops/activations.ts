@@ -1,5 +1,6 @@
+import type { Value } from "../ir/graph.ts";
 import type { Formula } from "./formula.ts";
-import { rule, type Site, unary, variadic } from "./op.ts";
+import { decomposed, rule, type Site, unary, variadic } from "./op.ts";
 
 export const Relu = unary((g, { y, dy }) => g.mul(dy, g.greater(y, 0)));
 export const LeakyRelu = unary((g, { x, dy, at }) =>
@@ -10,6 +11,10 @@ export const PRelu = variadic((g, { x: [x, slope], dy }) => {
   return [() => g.where(positive, dy, g.mul(dy, slope!)), () => g.where(positive, 0, g.mul(dy, x!))];
 });
 export const ThresholdedRelu = unary((g, { x, dy, at }) => g.mul(dy, g.greater(x, at.float("alpha", 1))));
+/** y = x ± bias beyond ±λ, 0 between. */
+export const Shrink = unary((g, { x, dy, at }) =>
+  g.mul(dy, g.greater(g.op("Abs", [x]), at.float("lambd", 0.5))),
+);
 export const Sigmoid = unary((g, { y, dy }) => g.mul(dy, g.mul(y, g.sub(1, y))));
 export const Tanh = unary((g, { y, dy }) => g.mul(dy, g.sub(1, g.square(y))));
 export const Softsign = unary((g, { x, dy }) => g.div(dy, g.square(g.add(1, g.op("Abs", [x])))));
@@ -42,8 +47,12 @@ export const Mish = unary((g, { x, dy }) => {
   const t = g.tanh(g.op("Softplus", [x]));
   return g.mul(dy, g.add(t, g.mul(g.mul(x, g.sigmoid(x)), g.sub(1, g.square(t)))));
 });
-/** y = x·σ(αx); y′ = σ + αx·σ·(1 − σ) */
-export const Swish = unary((g, { x, dy, at }) => swish(g, x, dy, at.float("alpha", 1)));
+/** x·σ(αx) of operator set 24, in operators that runtimes before it have as well. */
+export const Swish = decomposed((g, at) => {
+  const [x] = at.x as [Value];
+  const alpha = at.float("alpha", 1);
+  return [g.mul(x, g.sigmoid(alpha === 1 ? x : g.mul(alpha, x)))];
+});
 /** Φ(x) + x·φ(x), or the same of its tanh approximation (Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415). */
 export const Gelu = unary((g, { x, dy, at }) =>
   at.text("approximate", "none") === "tanh" ? geluTanh(g, x, dy) : geluErf(g, x, dy),
@@ -73,11 +82,6 @@ function geluTanh(g: Formula, x: Parameters<Formula["square"]>[0], dy: typeof x)
   const inner = g.mul(c, g.add(1, g.mul(3 * 0.044715, squared)));
   const slope = g.mul(g.mul(0.5, g.mul(x, g.sub(1, g.square(t)))), inner);
   return g.mul(dy, g.add(g.mul(0.5, g.add(1, t)), slope));
-}
-
-function swish(g: Formula, x: Parameters<Formula["square"]>[0], dy: typeof x, alpha: number) {
-  const gate = g.sigmoid(alpha === 1 ? x : g.mul(alpha, x));
-  return g.mul(dy, g.add(gate, g.mul(g.mul(alpha, g.mul(x, gate)), g.sub(1, gate))));
 }
 
 /** From operator set 13 one axis; before, all axes from it on. */

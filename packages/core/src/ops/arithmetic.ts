@@ -7,10 +7,13 @@ export const Sub = binary((g, { dy }) => [dy, () => g.neg(dy)]);
 export const Mul = binary((g, { a, b, dy }) => [() => g.mul(dy, b), () => g.mul(dy, a)]);
 export const Div = binary((g, { b, y, dy }) => [() => g.div(dy, b), () => g.neg(g.div(g.mul(dy, y), b))]);
 /** b·a^(b−1) and aᵇ·ln a; the second is taken as 0 where a ≤ 0, as PyTorch does at 0. */
-export const Pow = binary((g, { a, b, y, dy }) => [
-  () => g.mul(dy, g.mul(b, g.pow(a, g.sub(b, 1)))),
-  () => g.mul(dy, g.mul(y, g.log(g.where(g.op("Greater", [a, 0]), a, 1)))),
-]);
+export const Pow = binary((g, { a, b: given, y, dy, at }) => {
+  const b = at.dtype(given) === g.dtype ? given : g.number(given); // exponents may be integers
+  return [
+    () => g.mul(dy, g.mul(b, g.pow(a, g.sub(b, 1)))),
+    () => g.mul(dy, g.mul(y, g.log(g.where(g.op("Greater", [a, 0]), a, 1)))),
+  ];
+});
 /** Where several inputs are the least, each has the whole gradient's equal share. */
 export const Min = variadic((g, at) => shares(g, at));
 export const Max = variadic((g, at) => shares(g, at));
@@ -37,6 +40,9 @@ export const Tan = unary((g, { y, dy }) => g.mul(dy, g.add(1, g.square(y))));
 export const Asin = unary((g, { x, dy }) => g.div(dy, g.sqrt(g.sub(1, g.square(x)))));
 export const Acos = unary((g, { x, dy }) => g.neg(g.div(dy, g.sqrt(g.sub(1, g.square(x))))));
 export const Atan = unary((g, { x, dy }) => g.div(dy, g.add(1, g.square(x))));
+export const Asinh = unary((g, { x, dy }) => g.div(dy, g.sqrt(g.add(1, g.square(x)))));
+export const Acosh = unary((g, { x, dy }) => g.div(dy, g.sqrt(g.sub(g.square(x), 1))));
+export const Atanh = unary((g, { x, dy }) => g.div(dy, g.sub(1, g.square(x))));
 export const Sinh = unary((g, { x, dy }) => g.mul(dy, g.op("Cosh", [x])));
 export const Cosh = unary((g, { x, dy }) => g.mul(dy, g.op("Sinh", [x])));
 /** 2/√π · exp(−x²) */
@@ -55,12 +61,12 @@ export const Clip = rule((g, at) => {
 });
 export const Cast = rule((g, { x: [x], dy }) => [x!.dtype === dy.dtype ? dy : g.op("CastLike", [dy, x!])]);
 export const CastLike = rule((g, { x: [x], dy }) => [g.op("CastLike", [dy, x!]), null]);
-/** Off, it passes everything; on, what the mask kept, divided by the share kept. */
+/** Off, it passes everything; on, what the mask kept, divided by the share kept. Whether it is on may be fed. */
 export const Dropout = rule((g, at) => {
-  const isTraining = at.has(2) && at.contents(2)?.[0] !== 0;
-  if (!isTraining) return [at.dy, null, null];
-  const ratio = at.has(1) ? at.x[1]! : 0.5;
-  return [g.div(g.mul(at.dy, g.number(at.output(1))), g.sub(1, ratio)), null, null];
+  if (!at.has(2)) return [at.dy, null, null];
+  const ratio = at.has(1) ? g.op("CastLike", [at.x[1]!, at.dy]) : 0.5;
+  const scale = g.where(at.x[2]!, g.div(1, g.sub(1, ratio)), 1);
+  return [g.mul(g.mul(at.dy, g.number(at.output(1))), scale), null, null];
 });
 
 export const Sign = constantOp;
@@ -85,6 +91,7 @@ export const Size = constantOp;
 export const ConstantOfShape = constantOp;
 export const NonZero = constantOp;
 export const OneHot = constantOp;
+export const Hardmax = constantOp;
 export const Constant = constantOp;
 export const Range = constantOp;
 

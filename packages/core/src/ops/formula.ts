@@ -46,6 +46,8 @@ export interface Formula {
   sum(a: Operand, axes?: readonly number[], keep?: boolean): Value;
   mean(a: Operand, axes: readonly number[], keep?: boolean): Value;
   max(a: Operand, axes: readonly number[], keep?: boolean): Value;
+  /** Any of the operators Reduce… over axes. */
+  reduce(opType: string, a: Operand, axes: readonly number[], keep: boolean): Value;
   shape(a: Operand): Value;
   /** Reshaped to fixed extents; 0 copies an extent, -1 stands for what remains. */
   reshape(a: Operand, shape: readonly number[] | Value): Value;
@@ -110,8 +112,8 @@ export function formulas(builder: Builder, dtype: DataType, opset: number, prefi
     opset >= since ? op(opType, [a, ints(axes)], more) : op(opType, [a], { ...more, axes });
   const target = (shape: readonly number[] | Value): Operand =>
     Array.isArray(shape) ? ints(shape) : (shape as Value);
-  const reduce = (opType: string, since: number, a: Operand, axes: readonly number[], keep: boolean) =>
-    withAxes(opType, since, a, axes, { keepdims: keep ? 1 : 0 });
+  const reduce: Formula["reduce"] = (opType, a, axes, keep) =>
+    withAxes(opType, opType === "ReduceSum" ? 13 : 18, a, axes, { keepdims: keep ? 1 : 0 });
   const g: Formula = {
     dtype,
     opset,
@@ -142,9 +144,10 @@ export function formulas(builder: Builder, dtype: DataType, opset: number, prefi
     matmul: (a, b) => op("MatMul", [a, b]),
     transpose: (a, perm) => op("Transpose", [a], { perm }),
     sum: (a, axes, keep = true) =>
-      axes ? reduce("ReduceSum", 13, a, axes, keep) : op("ReduceSum", [a], { keepdims: 0 }),
-    mean: (a, axes, keep = true) => reduce("ReduceMean", 18, a, axes, keep),
-    max: (a, axes, keep = true) => reduce("ReduceMax", 18, a, axes, keep),
+      axes ? reduce("ReduceSum", a, axes, keep) : op("ReduceSum", [a], { keepdims: 0 }),
+    mean: (a, axes, keep = true) => reduce("ReduceMean", a, axes, keep),
+    max: (a, axes, keep = true) => reduce("ReduceMax", a, axes, keep),
+    reduce,
     shape: (a) => op("Shape", [a]),
     reshape: (a, shape) => op("Reshape", [a, target(shape)]),
     expand: (a, shape) => op("Expand", [a, target(shape)]),

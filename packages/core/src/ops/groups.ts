@@ -50,3 +50,21 @@ export const LpNormalization = decomposed((g, at) => {
   const length = at.int("p", 2) === 1 ? g.sum(g.op("Abs", [x]), axes) : g.sqrt(g.sum(g.square(x), axes));
   return [g.div(x, length)];
 });
+
+/** x/(bias + α/size·Σ x² over `size` neighbouring channels)^β (Krizhevsky, Sutskever and Hinton 2012). */
+export const LRN = decomposed((g, at) => {
+  const [x] = at.x as [Value];
+  const size = at.int("size", 1);
+  const channels = at.extents(x)[1]!;
+  const rest = new Array<number>(at.rank(x) - 2).fill(0);
+  const [before, after] = [Math.floor((size - 1) / 2), Math.ceil((size - 1) / 2)];
+  const around = g.pad(g.square(x), [0, before, ...rest, 0, after, ...rest]);
+  const sum = Array.from({ length: size }, (_, i) => g.slice(around, [i], [i + channels], [1])).reduce(g.add);
+  const base = g.add(at.float("bias", 1), g.mul(at.float("alpha", 1e-4) / size, sum));
+  return [g.div(x, g.pow(base, at.float("beta", 0.75)))];
+});
+
+export const MeanVarianceNormalization = decomposed((g, at) => {
+  const [x] = at.x as [Value];
+  return [standardized(g, x, at.ints("axes") ?? [0, 2, 3], 1e-9)];
+});

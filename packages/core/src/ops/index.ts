@@ -1,10 +1,13 @@
 export * from "./activations.ts";
 export * from "./arithmetic.ts";
+export { Attention } from "./attention.ts";
 export { Conv, ConvTranspose } from "./convolution.ts";
 export {
   GroupNormalization,
   InstanceNormalization,
   LpNormalization,
+  LRN,
+  MeanVarianceNormalization,
   RMSNormalization,
   SimplifiedLayerNormalization,
 } from "./groups.ts";
@@ -14,7 +17,9 @@ export * from "./placing.ts";
 export * from "./pooling.ts";
 export * from "./recurrent.ts";
 export * from "./reduction.ts";
+export { RotaryEmbedding } from "./rotary.ts";
 export {
+  Compress,
   Concat,
   DepthToSpace,
   Expand,
@@ -23,6 +28,7 @@ export {
   GatherElements,
   GatherND,
   Reshape,
+  ReverseSequence,
   Slice,
   SpaceToDepth,
   Split,

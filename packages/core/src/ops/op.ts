@@ -1,4 +1,5 @@
 import type { Node, Shape, Value } from "../ir/graph.ts";
+import type { DataType } from "../tensor.ts";
 import type { Formula } from "./formula.ts";
 
 /** The gradient with respect to one input: a value, one made only where it is wanted, or null where none flows. */
@@ -20,6 +21,8 @@ export interface Site {
   /** Shape of a value with a known rank; throws an InputError that names it otherwise. */
   shape(value: Value): Shape;
   rank(value: Value): number;
+  /** The element type of a value, where it is known. */
+  dtype(value: Value): DataType | null;
   /** All extents of a value as numbers; throws an InputError that says which are open and what to do. */
   extents(value: Value): readonly number[];
   /** The numbers of a constant input; null where it is absent, and where it is no constant. */

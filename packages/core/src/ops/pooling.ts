@@ -37,8 +37,12 @@ export const GlobalAveragePool = rule((g, at) => {
   const count = g.div(g.number(g.op("Size", [x])), g.number(g.op("Size", [at.y])));
   return [g.expand(g.div(at.dy, count), g.shape(x))];
 });
-/** Equal greatest elements have the whole gradient each. */
-export const GlobalMaxPool = rule((g, at) => [g.mul(at.dy, g.equal(at.x[0]!, at.y))]);
+/** Equal greatest elements share the gradient. */
+export const GlobalMaxPool = rule((g, at) => {
+  const isGreatest = g.equal(at.x[0]!, at.y);
+  const axes = Array.from({ length: at.rank(at.y) - 2 }, (_, i) => i + 2);
+  return [g.mul(isGreatest, g.div(at.dy, g.sum(isGreatest, axes)))];
+});
 
 /** How many elements each window averages over, [1, 1, …output]. */
 function counts(g: Formula, at: Site, windows: Windows, isPadCounted: boolean): Tensor {

@@ -39,12 +39,14 @@ export const GRU = decomposed((g, at) => {
   });
 });
 
-export const RNN = decomposed((g, at) =>
-  unrolled(g, at, 1, ["Tanh"], (x, { h }, w) => {
+/** h ← f(W·x + R·h + b) with tanh, or the rectifier, as f (Elman 1990). */
+export const RNN = decomposed((g, at) => {
+  const activation = activationsOf(at).includes("Relu") ? "Relu" : "Tanh";
+  return unrolled(g, at, 1, [activation], (x, { h }, w) => {
     const sum = h ? g.add(x, g.matmul(h, w.recurrent)) : x;
-    return { h: g.tanh(w.bias ? g.add(sum, g.add(w.bias, w.recurrentBias!)) : sum), c: null };
-  }),
-);
+    return { h: g.op(activation, [w.bias ? g.add(sum, g.add(w.bias, w.recurrentBias!)) : sum]), c: null };
+  });
+});
 
 interface State {
   readonly h: Value | null;
@@ -115,15 +117,18 @@ function unrolled(g: Formula, at: Part, gates: number, usual: readonly string[],
 }
 
 function refuseVariants(at: Part, usual: readonly string[]): void {
-  const strings = at.node.attributes.get("activations");
-  const names =
-    strings?.type === "strings" ? strings.value.map((text) => new TextDecoder().decode(text)) : [];
+  const names = activationsOf(at);
   if (names.some((name, i) => name.toLowerCase() !== usual[i % usual.length]!.toLowerCase()))
     at.refuse(`has the activations ${names.join(", ")}; only ${usual.join(", ")} are differentiated`);
   if (at.node.attributes.has("clip")) at.refuse("clips its gates, which is not differentiated");
   if (at.int("layout", 0) !== 0) at.refuse("has the layout 1; export it with the layout 0");
   if (at.has(7)) at.refuse("has peepholes, which are not differentiated");
   if (at.int("input_forget", 0) !== 0) at.refuse("couples its gates, which is not differentiated");
+}
+
+function activationsOf(at: Part): readonly string[] {
+  const strings = at.node.attributes.get("activations");
+  return strings?.type === "strings" ? strings.value.map((text) => new TextDecoder().decode(text)) : [];
 }
 
 const index = (i: number) => ({ dtype: "int64" as const, shape: [], data: BigInt64Array.of(BigInt(i)) });

@@ -1,3 +1,5 @@
+import type { Value } from "../ir/graph.ts";
+import type { Formula } from "./formula.ts";
 import { type Op, rule } from "./op.ts";
 
 const reshaping: Op = rule((_, at) => [at.like(at.dy, at.x[0]!), null]);
@@ -44,15 +46,88 @@ export const selection: Op = rule((g, at) => {
   );
   return [g.reshape(flat, g.shape(x!)), ...rest.map(() => null)];
 });
-export const Gather = selection;
 export const GatherElements = selection;
 export const GatherND = selection;
-export const Slice = selection;
-export const Tile = selection;
-/** The two undo each other; blocks in the order CRD have no inverse among the operators. */
+export const Compress = selection;
+export const ReverseSequence = selection;
+/** One place along an axis: zeros around its gradient. Whole rows of a table: each is added to the row it was taken from. */
+export const Gather = rule((g, at) => {
+  const [x, indices] = at.x as [Value, Value];
+  const shape = at.shape(x);
+  const axis = (at.int("axis", 0) + shape.length) % shape.length;
+  const length = shape[axis];
+  const places = at.contents(1);
+  if (places?.length === 1 && typeof length === "number") {
+    const place = (places[0]! + length) % length;
+    const kept = at.rank(indices) === 0 ? g.unsqueeze(at.dy, [axis]) : at.dy;
+    if (at.rank(indices) < 2) return [padded(g, kept, shape.length, axis, place, length - 1 - place), null];
+  }
+  const row = shape.slice(1);
+  if (axis !== 0 || g.opset < 16 || !row.every((extent) => typeof extent === "number"))
+    return selection.gradient!(g, at);
+  const width = row.reduce((product, extent) => product * extent, 1);
+  const rows = g.reshape(at.dy, [-1, width]);
+  const targets = g.expand(g.reshape(indices, [-1, 1]), g.shape(rows));
+  const table = g.reshape(g.zerosLike(x), [-1, width]);
+  return [
+    g.reshape(g.op("ScatterElements", [table, targets, rows], { axis: 0, reduction: "add" }), g.shape(x)),
+    null,
+  ];
+});
+/** Zeros around the gradient; with steps other than 1 each element goes to its address. */
+export const Slice = rule((g, at) => {
+  const [x] = at.x as [Value];
+  const shape = at.shape(x);
+  const [starts, ends] = [at.contents(1), at.contents(2)];
+  const axes = at.has(3) ? at.contents(3) : (starts?.map((_, i) => i) ?? null);
+  const steps = at.has(4) ? at.contents(4) : [1];
+  const known = axes?.every((axis) => typeof shape.at(axis) === "number");
+  if (!starts || !ends || !axes || !known || !steps?.every((step) => step === 1))
+    return selection.gradient!(g, at);
+  const amounts = new Array<number>(2 * shape.length).fill(0);
+  for (const [i, one] of axes.entries()) {
+    const axis = (one + shape.length) % shape.length;
+    const extent = shape[axis] as number;
+    const clamp = (place: number) => Math.min(Math.max(place < 0 ? place + extent : place, 0), extent);
+    amounts[axis] = clamp(starts[i]!);
+    amounts[axis + shape.length] = extent - Math.max(clamp(ends[i]!), amounts[axis]!);
+  }
+  return [g.pad(at.dy, amounts), null, null, null, null];
+});
+/** The sum over the copies. */
+export const Tile = rule((g, at) => {
+  const [x] = at.x as [Value];
+  const shape = at.shape(x);
+  const repeats = at.contents(1);
+  if (!repeats || !shape.every((extent) => typeof extent === "number")) return selection.gradient!(g, at);
+  const apart = g.reshape(
+    at.dy,
+    repeats.flatMap((n, axis) => [n, shape[axis] as number]),
+  );
+  return [
+    g.sum(
+      apart,
+      repeats.map((_, axis) => 2 * axis),
+      false,
+    ),
+    null,
+  ];
+});
+
+function padded(g: Formula, value: Value, rank: number, axis: number, before: number, after: number): Value {
+  const amounts = new Array<number>(2 * rank).fill(0);
+  amounts[axis] = before;
+  amounts[axis + rank] = after;
+  return g.pad(value, amounts);
+}
+
+/** The two undo each other; blocks in the order CRD are taken back by hand. */
 export const DepthToSpace = rule((g, at) => {
-  if (at.text("mode", "DCR") !== "DCR") at.refuse("in the mode CRD has no gradient rule; export it as DCR");
-  return [g.op("SpaceToDepth", [at.dy], { blocksize: at.int("blocksize", 1) })];
+  const block = at.int("blocksize", 1);
+  if (at.text("mode", "DCR") === "DCR") return [g.op("SpaceToDepth", [at.dy], { blocksize: block })];
+  const [, channels, height, width] = at.extents(at.x[0]!) as [number, number, number, number];
+  const apart = g.reshape(at.dy, [-1, channels / block ** 2, height, block, width, block]);
+  return [g.reshape(g.transpose(apart, [0, 1, 3, 5, 2, 4]), [-1, channels, height, width])];
 });
 export const SpaceToDepth = rule((g, at) => [
   g.op("DepthToSpace", [at.dy], { blocksize: at.int("blocksize", 1) }),

@@ -1,11 +1,12 @@
 import type { Value } from "../../ir/graph.ts";
+import { attend, headsApart, headsJoined } from "../attention.ts";
 import type { Formula } from "../formula.ts";
 import { type Decomposition, decomposed } from "../op.ts";
 
 type Part = Parameters<Decomposition>[1];
 
 /**
- * Self-attention with its projections: x [B, S, E], weights [E, 3·H·D], bias [3·H·D], a mask [B, S] of 1 and 0
+ * Self-attention with its projections: x [B, S, E], weights [E, 3·H·D], bias [3·H·D], a mask [B, S] of 1 and 0 (or [B, S, S], or lengths [B])
  * (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762).
  */
 export const Attention = decomposed((g, at) => {
@@ -44,24 +45,38 @@ function attended(
   v: Value,
   heads: number,
   mask: Value | undefined,
-  scores: Value | undefined,
+  added: Value | undefined,
 ): Value {
-  if (at.int("unidirectional", 0) === 1) at.refuse("is causal, which has no gradient rule yet");
-  // [B, S, H·D] → [B, H, S, D]
-  const apart = (value: Value) => g.transpose(g.reshape(value, [0, 0, heads, -1]), [0, 2, 1, 3]);
-  const [queries, keys, values] = [apart(q), apart(k), apart(v)];
-  const scale = at.float("scale", 0);
-  const raw = g.matmul(queries, g.transpose(keys, [0, 1, 3, 2]));
-  const size = g.sqrt(g.number(g.gather(g.shape(queries), g.constant(last), 0)));
-  let logits = scale ? g.mul(scale, raw) : g.div(raw, size);
-  if (scores) logits = g.add(logits, scores);
-  if (mask) {
-    if (at.rank(mask) !== 2) at.refuse("has a mask other than [batch, sequence], which has no gradient rule");
-    const hidden = g.unsqueeze(g.sub(1, g.number(mask)), [1, 2]);
-    logits = g.add(logits, g.mul(at.float("mask_filter_value", -10000), hidden));
-  }
-  const weighted = g.matmul(g.op("Softmax", [logits], { axis: -1 }), values);
-  return g.reshape(g.transpose(weighted, [0, 2, 1, 3]), [0, 0, -1]);
+  const [queries, keys, values] = [q, k, v].map((value) => headsApart(g, value, heads)) as [
+    Value,
+    Value,
+    Value,
+  ];
+  const y = attend(g, queries, keys, values, {
+    scale: at.float("scale", 0),
+    isCausal: at.int("unidirectional", 0) === 1,
+    change(scores) {
+      const summed = added ? g.add(scores, added) : scores;
+      return mask
+        ? g.add(summed, g.mul(at.float("mask_filter_value", -10000), hidden(g, at, mask, keys)))
+        : summed;
+    },
+  });
+  return headsJoined(g, y);
 }
 
-const last = { dtype: "int64" as const, shape: [], data: BigInt64Array.of(3n) };
+/** 1 where a key is hidden: of a mask [B, T] or [B, S, T] with 1 for what is seen, or of numbers of keys [B]. */
+function hidden(g: Formula, at: Part, mask: Value, keys: Value): Value {
+  const rank = at.rank(mask);
+  if (rank === 2) return g.unsqueeze(g.sub(1, g.number(mask)), [1, 2]);
+  if (rank === 3) return g.unsqueeze(g.sub(1, g.number(mask)), [1]);
+  const [batch, count] = [at.shape(at.x[0]!)[0], at.shape(mask)[0]];
+  if (rank !== 1 || batch !== count)
+    return at.refuse("has a mask other than [B], [B, T] or [B, S, T], which has no gradient rule");
+  const length = g.gather(g.shape(keys), g.constant(place(2)), 0);
+  const places = g.op("Range", [g.constant(place(0)), length, g.constant(place(1))]);
+  const beyond = g.op("Less", [g.cast(places, "int32"), g.unsqueeze(mask, [1])]);
+  return g.unsqueeze(g.sub(1, g.number(beyond)), [1, 2]);
+}
+
+const place = (i: number) => ({ dtype: "int64" as const, shape: [], data: BigInt64Array.of(BigInt(i)) });
