@@ -6,8 +6,10 @@ import { gzipSync } from "node:zlib";
 import { augmentation, type Input, random, type Tensor } from "@graft-ml/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JsonObject } from "../backbones/index.ts";
+import { assemble } from "./assembler.ts";
 import { decodeBmp } from "./bmp.ts";
 import { imagePreprocessor, rawPixels, readRawImage } from "./index.ts";
+import { filters, type Pixels, resample } from "./resample.ts";
 
 const golden = fileURLToPath(new URL("../../../../test/golden/images/", import.meta.url));
 const file = (name: string): Input => ({ kind: "image", path: join(golden, name) });
@@ -62,6 +64,42 @@ test("augmented images depend on their own random source alone, and have the net
   for (const row of [0, 1, 2])
     expect(numbers((await made([row], 1)).x)).toEqual(numbers(together.x).slice(768 * row, 768 * (row + 1)));
   expect(numbers((await made([0], 2)).x)).not.toEqual(numbers((await made([0], 1)).x));
+});
+
+test("colour is resampled as each of its channels is alone, at any size and through any window", () => {
+  const source = random(3);
+  const whole = (from: number, to: number) => from + source.integer(to - from + 1);
+  const cases = Array.from({ length: 120 }, () => [
+    whole(1, 60),
+    whole(1, 60),
+    whole(1, 60),
+    whole(1, 60),
+    whole(0, 5),
+  ]);
+  cases.push([1700, 1700, 90, 300, 2]); // more than the memory kept for it
+  for (const [width, height, columns, rows, code] of cases as [number, number, number, number, number][]) {
+    // Mostly black and white, so that the filters with negative lobes overshoot both ways.
+    const data = Uint8Array.from({ length: width * height * 3 }, (_, i) =>
+      i % 5 === 0 ? source.integer(256) : 255 * source.integer(2),
+    );
+    const [left, top] = [whole(0, columns - 1), whole(0, rows - 1)];
+    const window = { left, top, width: whole(1, columns - left), height: whole(1, rows - top) };
+    const of = (pixels: Pixels) => resample(pixels, columns, rows, filters[code]!, window).data;
+    const colour = of({ width, height, channels: 3, data });
+    for (const c of [0, 1, 2]) {
+      const alone = of({ width, height, channels: 1, data: data.filter((_, i) => i % 3 === c) });
+      const same = alone.every((value, i) => value === colour[3 * i + c]);
+      expect(same, `${width} × ${height} to ${columns} × ${rows}, ${filters[code]}`).toBe(true);
+    }
+    expect(colour.length).toBe(window.width * window.height * 3);
+  }
+});
+
+test("a kernel of an unknown instruction or local is refused where it is assembled", () => {
+  const kernel = (body: string) => () => assemble([{ name: "f", parameters: ["x"], locals: {}, body }]);
+  expect(kernel("local.get x br_if 0")()).toBeInstanceOf(Uint8Array);
+  expect(kernel("local.get y")).toThrow("does not know y");
+  expect(kernel("i64.add")).toThrow("does not know i64.add");
 });
 
 test("a row's numbers do not depend on the other rows, nor on the layout", async () => {

@@ -1,3 +1,5 @@
+import { PRECISION, twoPasses, type Weights } from "./passes.ts";
+
 /** Pixels in rows from the top, channels side by side: [height, width, channels]. */
 export interface Pixels {
   readonly width: number;
@@ -63,14 +65,28 @@ export function resample(
   const kernel = kernels[filter];
   const across = weights(source.width, width, kernel, window.left, window.width);
   const down = weights(source.height, height, kernel, window.top, window.height);
-  const first = down.starts[0]!;
-  const last = down.starts[window.height - 1]! + down.counts[window.height - 1]!;
+  const isFlat = height === source.height; // without a second pass, the rows are those of the window
+  const first = isFlat ? window.top : down.starts[0]!;
+  const bottom = window.height - 1;
+  const last = isFlat ? first + window.height : down.starts[bottom]! + down.counts[bottom]!;
   const rows: Window = { left: 0, top: first, width: source.width, height: last - first };
+  if (source.channels === 3 && width !== source.width && !isFlat) {
+    const starts = down.starts.map((start) => start - first);
+    const lines = source.data.subarray(first * source.width * 3, last * source.width * 3);
+    const data = twoPasses({
+      data: lines,
+      width: source.width,
+      height: last - first,
+      across,
+      down: { ...down, starts },
+    });
+    return { width: window.width, height: window.height, channels: 3, data };
+  }
   const narrowed =
     width === source.width
       ? crop(source, { ...rows, left: window.left, width: window.width })
       : horizontal(source, rows, across);
-  if (height === source.height) return narrowed;
+  if (isFlat) return narrowed;
   return vertical(narrowed, first, down);
 }
 
@@ -86,16 +102,7 @@ export function crop(source: Pixels, { left, top, width, height }: Window): Pixe
   return { width, height, channels, data };
 }
 
-const PRECISION = 22;
 const HALF = 1 << (PRECISION - 1);
-
-/** Of each output pixel: the first input pixel, how many, and their weights times 2^22, `size` places each. */
-interface Weights {
-  readonly starts: Int32Array;
-  readonly counts: Int32Array;
-  readonly values: Int32Array;
-  readonly size: number;
-}
 
 function weights(input: number, output: number, kernel: Kernel, from: number, count: number): Weights {
   const scale = input / output;
@@ -134,22 +141,6 @@ function horizontal(source: Pixels, rows: Window, { starts, counts, values, size
       const begin = line + starts[x]! * channels;
       const weight = x * size;
       const taps = counts[x]!;
-      if (channels === 3) {
-        let red = HALF;
-        let green = HALF;
-        let blue = HALF;
-        for (let k = 0, at = begin; k < taps; k++, at += 3) {
-          const w = values[weight + k]!;
-          red = (red + Math.imul(input[at]!, w)) | 0;
-          green = (green + Math.imul(input[at + 1]!, w)) | 0;
-          blue = (blue + Math.imul(input[at + 2]!, w)) | 0;
-        }
-        data[to] = clamped(red >> PRECISION);
-        data[to + 1] = clamped(green >> PRECISION);
-        data[to + 2] = clamped(blue >> PRECISION);
-        to += 3;
-        continue;
-      }
       for (let c = 0; c < channels; c++) {
         let sum = HALF;
         for (let k = 0; k < taps; k++)
