@@ -1,0 +1,37 @@
+// The same answers everywhere: another process, and ONNX Runtime without Graft, give the bits that training gave.
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { openRun, ortRuntime, readDataset, trainRun } from "graft-ml";
+
+const [output = "runs/support", task = "train"] = process.argv.slice(2);
+const path = fileURLToPath(new URL("support/messages.csv", import.meta.url));
+const dataset = await readDataset(path);
+const rows = dataset.rows.slice(0, 20);
+const runtime = await ortRuntime();
+
+/** The bits of the probabilities of the first messages. */
+async function answers() {
+  const run = await openRun(output, { runtime });
+  const { probabilities } = await run.probabilities(rows);
+  await run.close();
+  return Buffer.from(probabilities.data.buffer).toString("hex");
+}
+
+if (task === "predict") console.log(await answers());
+else {
+  await trainRun(dataset, { output, fast: true, runtime });
+  const here = await answers();
+  const script = fileURLToPath(import.meta.url);
+  const there = execFileSync(process.execPath, [script, output, "predict"], { encoding: "utf8" }).trim();
+  console.log(`another process gives ${here === there ? "the same bits" : "OTHER NUMBERS"}`);
+
+  // The artefact proves itself: golden inputs go through decoding, preprocessing and the network again.
+  const run = await openRun(output, { runtime });
+  const { rows: count, largestDifference, drifted } = await run.verify();
+  console.log(`${count} golden inputs, ${drifted.length} drifted, largest difference ${largestDifference}`);
+  await run.close();
+  const { inputs } = JSON.parse(readFileSync(`${output}/config.json`, "utf8"));
+  console.log(`model.onnx takes ${JSON.stringify(inputs)}`);
+}
+await runtime.close();
