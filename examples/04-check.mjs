@@ -16,10 +16,10 @@ const planted = [
 await writeFile(path, `${messages.trimEnd()}\n${planted.join("\n")}\n`);
 
 const dataset = await readDataset(path);
-const { rows, findings } = await checkDataset(dataset);
-console.log(`${rows} rows, ${dataset.classes.length} classes`);
+const { rows: count, findings } = await checkDataset(dataset);
+console.log(`${count} rows, ${dataset.classes.length} classes`);
 for (const { severity, message, examples, remedy } of findings) {
   console.log(`${severity}: ${message}; ${remedy}`);
-  for (const example of examples) console.log(`  ${example}`);
+  for (const { rows, detail } of examples) console.log(`  ${rows.join(", ")} ${detail}`);
 }
 await rm(folder, { recursive: true });

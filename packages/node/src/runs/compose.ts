@@ -2,6 +2,7 @@ import {
   build,
   type Classifier,
   cloneModel,
+  gatherTerms,
   irVersionFor,
   type Model,
   opsetOf,
@@ -17,7 +18,8 @@ const OPSET = 17;
 
 /**
  * Trunk and head in one model: its inputs are the trunk's, its outputs `probabilities` [batch, C] and `features`
- * [batch, D]. The trunk has one output, the features.
+ * [batch, D]. The trunk has one output, the features. TF-IDF under a linear head has `probabilities` alone: its features,
+ * a wide row of zeros a text, are never made (see `gatherTerms`).
  */
 export function composeModel(trunk: Model, classifier: Classifier, version: string): Model {
   const raised = opsetOf(trunk) < OPSET ? raiseOpset(trunk, OPSET) : trunk;
@@ -26,11 +28,11 @@ export function composeModel(trunk: Model, classifier: Classifier, version: stri
   const features = graph.outputs[0]!;
   const probabilities = classifier.append(graph, features);
   graph.outputs = [named(graph, probabilities, modelOutputs.probabilities, classifier.classes), features];
-  return {
+  return gatherTerms({
     ...model,
     irVersion: Math.max(model.irVersion, irVersionFor(opsetOf(model))),
     producer: { name: "graft", version },
-  };
+  });
 }
 
 /** Gives a value its public name and shape. */
