@@ -18,4 +18,5 @@ export * from "./runs/index.ts";
 export * from "./runtime/index.ts";
 export * from "./sources/index.ts";
 export * from "./texts/index.ts";
+export * from "./training/index.ts";
 export { VERSION } from "./version.ts";

@@ -37,6 +37,8 @@ export interface TrainOptions {
   readonly batchNorms?: TrainedBatchNorms & { readonly momentum?: number };
   /** Score of the parameters after an epoch, higher is better. The best ones are given back. */
   evaluate?(parameters: Parameters, epoch: number): Promise<number>;
+  /** Which parameters are given back where there are scores; the best epoch's when left out. */
+  readonly keep?: "best" | "last";
   /** Epochs without a better score after which training stops. */
   readonly patience?: number;
   onStep?(event: StepEvent): void;
@@ -84,11 +86,10 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
   const feeds = Object.fromEntries(arena.slots.map((slot) => [slot.name, tensorAt(arena.data, slot)]));
   const session = await options.runtime.load(writeModel(plan.model));
   const finish = (reason: Trained["reason"]): Trained => ({
-    parameters: parametersIn(
-      arena,
-      state.best?.parameters ?? state.average ?? arena.data,
-      state.best?.statistics ?? state.statistics,
-    ),
+    parameters:
+      state.best && options.keep !== "last"
+        ? parametersIn(arena, state.best.parameters, state.best.statistics)
+        : parametersIn(arena, state.average ?? arena.data, state.statistics),
     losses: [...state.losses],
     scores: [...state.scores],
     state: copyState(state),

@@ -1,0 +1,13 @@
+export { type Checkpoints, checkpointsIn } from "./checkpoints.ts";
+export type { Trial } from "./choose.ts";
+export { type FineTuned, fineTune } from "./fine-tune.ts";
+export { type FineTuneSettings, fineTuneOptions, METHODS, type Method, methodAbout } from "./methods.ts";
+export {
+  decodedInputs,
+  type FrozenOptions,
+  FrozenTooLarge,
+  frozenInputs,
+  type RowInputs,
+  type RowInputsOptions,
+} from "./row-inputs.ts";
+export type { FineTuneOptions } from "./work.ts";

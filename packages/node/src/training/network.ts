@@ -1,0 +1,176 @@
+import {
+  type Adapter,
+  adapterParameters,
+  addLora,
+  build,
+  type Classifier,
+  type Graph,
+  InputError,
+  initialise,
+  layerGroups,
+  layerRates,
+  type Model,
+  mergeLora,
+  type Parameters,
+  parametersOf,
+  type Random,
+  type Training,
+  unfreezingStages,
+  type Value,
+  withParameters,
+} from "@graft-ml/core";
+import { composeModel } from "../runs/compose.ts";
+import { VERSION } from "../version.ts";
+import type { FineTuneSettings, Method } from "./methods.ts";
+
+/** A trunk with a head and, where the method has them, adapters: what is trained, and how it becomes one model again. */
+export interface TrainedNetwork {
+  /** Outputs: probabilities [batch, C] and features [batch, D]. */
+  readonly model: Model;
+  /** Names of the trained parameters, stage by stage; all methods but gradual have one stage. */
+  readonly stages: readonly (readonly string[])[];
+  /** The value before the last Softmax. */
+  readonly logits: string;
+  /** Blocks of the trunk that are trained. */
+  readonly depth: number;
+  readonly adapter: Adapter | null;
+  readonly training: (name: string) => Training;
+  /** The model with what was learnt, without adapters. */
+  finish(parameters: Parameters): Model;
+}
+
+export interface NetworkOptions {
+  readonly method: Method;
+  /** One output, `features` [batch, D]. */
+  readonly trunk: Model;
+  readonly head: Classifier;
+  readonly settings: FineTuneSettings;
+  /** Blocks trained from the top; null for all. */
+  readonly depth: number | null;
+  readonly random: Random;
+}
+
+/** Puts trunk and head together and chooses what is trained. */
+export function trainedNetwork(options: NetworkOptions): TrainedNetwork {
+  const { method, head, settings, depth, random } = options;
+  const trunk =
+    method === "scratch"
+      ? withParameters(options.trunk, initialise(options.trunk, random.fork("initialise")))
+      : options.trunk;
+  const composed = composeModel(trunk, head, VERSION);
+  const names = new Set(parametersOf(trunk).map(({ name }) => name));
+  const headNames = parametersOf(composed)
+    .map(({ name }) => name)
+    .filter((name) => !names.has(name));
+  if (headNames.length === 0)
+    throw new InputError("the head has no weights that could be trained further; take the logistic head");
+  const groups = layerGroups(trunk);
+  const blocks = Math.min(depth ?? groups.length, groups.length);
+  const top = groups.slice(groups.length - blocks).flatMap(({ parameters }) => parameters);
+  const trainable = top.filter(({ role }) => role !== "statistic");
+  const rates = layerRates(trunk, settings.decay);
+  const base = { logits: logitsOf(composed.graph), depth: blocks, training: rates };
+  const plain = (stages: readonly (readonly string[])[]): TrainedNetwork => ({
+    ...base,
+    model: composed,
+    stages,
+    adapter: null,
+    finish: (parameters) => withParameters(composed, parameters),
+  });
+  switch (method) {
+    case "probe":
+      return plain([headNames]);
+    case "bitfit":
+      return plain([
+        [
+          ...trainable.filter(({ role }) => role === "bias" || role === "shift").map(({ name }) => name),
+          ...headNames,
+        ],
+      ]);
+    case "lora": {
+      const targets = top.filter(
+        ({ role, operator }) => role === "weight" && /^(MatMul|Gemm|Conv)$/.test(operator),
+      );
+      const able = adaptable(composed, new Set(targets.map(({ name }) => name)));
+      const { model, adapter } = addLora(composed, {
+        rank: settings.rank,
+        alpha: settings.alpha,
+        targets: able,
+        random: random.fork("lora"),
+      });
+      return {
+        ...base,
+        model,
+        stages: [[...adapterParameters(adapter), ...headNames]],
+        adapter,
+        training: () => ({}),
+        finish(parameters) {
+          const heads = new Map([...parameters].filter(([name]) => headNames.includes(name)));
+          return mergeLora(withParameters(composed, heads), adapter, parameters);
+        },
+      };
+    }
+    case "gradual": {
+      const stages = unfreezingStages(trunk, { stages: blocks }).map((stage) => [...stage, ...headNames]);
+      const slower = layerRates(trunk, settings.decay > 1 ? settings.decay : 2.6);
+      return { ...plain([headNames, ...stages]), training: slower };
+    }
+    default:
+      return plain([[...trainable.map(({ name }) => name), ...headNames]]);
+  }
+}
+
+/** A head of zeros over features [N, D], for methods that do not start from a fitted one. */
+export function zeroHead(dimension: number, classes: number): Classifier {
+  const zeros = (shape: readonly number[]) => ({
+    dtype: "float32" as const,
+    shape,
+    data: new Float32Array(shape.reduce((size, extent) => size * extent, 1)),
+  });
+  return {
+    classes,
+    chosen: {},
+    predict: ({ rows }) => ({
+      rows,
+      columns: classes,
+      data: new Float32Array(rows * classes).fill(1 / classes),
+    }),
+    append(graph: Graph, features: Value): Value {
+      const b = build(graph);
+      const product = b.apply("MatMul", [features, b.constant(zeros([dimension, classes]), "coefficients")]);
+      const scores = b.apply(
+        "Add",
+        [product, b.constant(zeros([classes]), "intercepts")],
+        {},
+        { name: "scores" },
+      );
+      return b.apply("Softmax", [scores], { axis: 1 });
+    },
+  };
+}
+
+/** Weights among `names` that can carry an adapter: others (depthwise convolutions, turned weights) stay as they are. */
+function adaptable(model: Model, names: ReadonlySet<string>): string[] {
+  const able = new Set(names);
+  for (const { opType, inputs, attributes } of model.graph.nodes) {
+    const group = attributes.get("group");
+    const isGrouped = opType === "Conv" && group?.type === "int" && group.value !== 1n;
+    for (const [index, input] of inputs.entries())
+      if (input && (index !== 1 || isGrouped || !/^(MatMul|Gemm|Conv)$/.test(opType)))
+        able.delete(input.name);
+  }
+  return [...able];
+}
+
+function logitsOf(graph: Graph): string {
+  const makers = new Map(
+    graph.nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)),
+  );
+  let node = makers.get(graph.outputs[0]!);
+  while (node?.opType === "Identity") node = makers.get(node.inputs[0]!);
+  if (node?.opType !== "Softmax")
+    throw new InputError(
+      "the head does not end in a Softmax, so it cannot be trained on; take the logistic head",
+    );
+  return node.inputs[0]!.name;
+}

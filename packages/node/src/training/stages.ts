@@ -1,0 +1,96 @@
+import { type Classifier, type Parameters, splitFrozen, type Tensor, withParameters } from "@graft-ml/core";
+import { fit, openScorer } from "./fit.ts";
+import type { TrainedNetwork } from "./network.ts";
+import type { Work } from "./work.ts";
+
+/** One run of a method from its start. */
+export interface RunOptions {
+  /** Names its checkpoints and its lines in the log. */
+  readonly name: string;
+  readonly head: Classifier;
+  readonly depth: number | null;
+  readonly rate: number;
+  readonly rows: Int32Array;
+  /** Rows scored after each epoch; null for none. */
+  readonly heldOut: Int32Array | null;
+  /** Epochs the schedule is for, over all stages, and after how many to stop. */
+  readonly epochs: number;
+  readonly stopAfter?: number;
+  readonly keep: "best" | "last";
+  readonly patience?: number | null;
+}
+
+/** What a run ends with. */
+export interface Run {
+  readonly network: TrainedNetwork;
+  /** All trained parameters by name. */
+  readonly parameters: Parameters;
+  /** Mean negative log-likelihood of the held-out rows: before the first epoch, and after each. */
+  readonly losses: readonly number[];
+}
+
+/** Trains stage after stage; each goes on from where the one before ended. */
+export async function run(work: Work, options: RunOptions): Promise<Run> {
+  const { name, rate, rows, heldOut, epochs, stopAfter = epochs, keep, patience = null } = options;
+  const network = work.networkFor(options.head, options.depth);
+  const { inputs, isWhole } = await work.inputsFor(network);
+  const upper = isWhole ? network.model : splitFrozen(network.model, network.stages.flat()).upper;
+  const each = Math.ceil(epochs / network.stages.length);
+  const parameters = new Map<string, Tensor>();
+  const losses: number[] = [];
+  const common = {
+    logits: network.logits,
+    inputs,
+    heldOut,
+    labels: work.labels,
+    weights: work.weights,
+    runtime: work.options.runtime,
+    settings: work.settings,
+  };
+  if (heldOut) {
+    const scorer = await openScorer({ ...common, upper }, []);
+    losses.push(await scorer.loss(new Map()));
+    await scorer.close();
+  }
+  let left = stopAfter;
+  for (const [stage, trained] of network.stages.entries()) {
+    if (left <= 0) break;
+    const done = stopAfter - left;
+    const count = Math.min(each, left);
+    const label = network.stages.length > 1 ? `${name}-stage${stage}` : name;
+    const batchNorm = work.settings.batchNorm;
+    const result = await fit({
+      ...common,
+      upper: withParameters(upper, parameters),
+      trained,
+      training: network.training,
+      rows,
+      classes: work.options.classes.length,
+      classWeights: work.classWeights,
+      rate,
+      epochs: each,
+      stopAfter: count,
+      last: keep === "last" || stage < network.stages.length - 1,
+      patience,
+      trainBatchNorm: batchNorm === "train" || (batchNorm === "auto" && work.options.method === "scratch"),
+      random: work.random.fork(label),
+      checkpoints: work.checkpoints,
+      name: label,
+      every: work.options.checkpointEvery ?? 25,
+      onStep: work.progress(name),
+      onEpoch: ({ epoch, loss, score }) =>
+        work.log({
+          step: "epoch",
+          run: label,
+          epoch: done + epoch + 1,
+          loss,
+          heldOut: score === null ? null : -score,
+        }),
+      signal: work.options.signal,
+    });
+    for (const [parameter, tensor] of result.parameters) parameters.set(parameter, tensor);
+    losses.push(...result.scores.map((score) => -score));
+    left -= count;
+  }
+  return { network, parameters, losses };
+}
