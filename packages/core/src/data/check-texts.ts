@@ -62,7 +62,7 @@ export function textFindings(rows: readonly Row[]): DataFinding[] {
 
 function isShort(text: string): boolean {
   if (text.length > 100) return false;
-  const letters = comparableText(text).replaceAll(" ", "");
+  const letters = comparableText(text);
   return letters.length < (letters.match(wide) === null ? 3 : 2);
 }
 

@@ -5,8 +5,8 @@ import type { NearPair } from "./near.ts";
 export const NEAR_TEXT = 0.8;
 
 /** Characters a shingle: a word or so of letters, a phrase of Chinese, Japanese or Korean. */
-const LETTERS = 5;
-const CHARACTERS = 3;
+const LETTERS = 4;
+const CHARACTERS = 2;
 /** Shingles of all texts that are held at once; beyond, every second, fourth … shingle (by its hash) stands for them. */
 const MOST_SHINGLES = 4e7;
 /** Most buckets that shingles are counted and entered in. */
@@ -15,8 +15,8 @@ const MOST_BUCKETS = 2 ** 22;
 const LONGEST_CHAIN = 200;
 
 /**
- * Texts that are nearly the same: equal letters and digits, or shingles (runs of 5 characters, of Chinese, Japanese and
- * Korean 3) with a Jaccard index of at least `similarity`. Case, punctuation, white space and compatibility forms do
+ * Texts that are nearly the same: equal letters and digits, or shingles (runs of 4 letters, of Chinese, Japanese and
+ * Korean 2) with a Jaccard index of at least `similarity`. Case, punctuation, white space and compatibility forms do
  * not count. Pairs chain groups together: where two texts are in one group already no further pair is listed.
  *
  * A join by prefixes, exact but for texts of which over 200 share their rarest shingles: two sets whose Jaccard index is
@@ -58,11 +58,9 @@ export function nearTexts(texts: readonly string[], similarity: number = NEAR_TE
   return pairs.sort((x, y) => x.a - y.a || x.b - y.b);
 }
 
-/** The letters and digits of a text, which is what near duplicates have in common. */
+/** The letters and digits of a text in one piece, which is what near duplicates have in common. */
 export function comparableText(text: string): string {
-  return normalisedText(text)
-    .replace(/[^\p{L}\p{N}\p{M}]+/gu, " ")
-    .trim();
+  return normalisedText(text).replace(/[^\p{L}\p{N}\p{M}]+/gu, "");
 }
 
 /** The shingles of each text as ascending numbers, 2³² · (texts with it) + hash: the rarest come first. */
