@@ -1,1 +1,5 @@
+export { centroid } from "./centroid.ts";
+export { knn } from "./knn.ts";
 export { logistic } from "./logistic.ts";
+export { rbfSvm } from "./rbf-svm.ts";
+export { ridge } from "./ridge.ts";

@@ -3,7 +3,7 @@ import type { Graph, Value } from "../ir/graph.ts";
 import { lbfgs } from "../linalg/lbfgs.ts";
 import { resolveSettings } from "../options.ts";
 import { type Features, float32, isSparse, type Matrix, matrix, takeFeatures } from "../tensor.ts";
-import { requireFinite, requireFittable, rowWeights } from "./check.ts";
+import { requireFittable, requirePredictable, rowWeights } from "./check.ts";
 import type { Classifier, FitContext, Head } from "./head.ts";
 
 /** Strengths tried where none is given; each starts from the solution of the one before. */
@@ -200,7 +200,7 @@ function classifier(
     classes,
     chosen: { strength },
     predict(features): Matrix {
-      requireFinite(features);
+      requirePredictable("logistic", features, d);
       const rows = normalise ? normalised(features) : features;
       const probabilities = matrix(features.rows, classes);
       const scores = new Float64Array(classes);

@@ -1,0 +1,94 @@
+import type { Builder } from "../ir/build.ts";
+import type { Value } from "../ir/graph.ts";
+import { addRowProducts } from "../linalg/product.ts";
+import { type Features, float32, isSparse, type Matrix } from "../tensor.ts";
+
+/** Inner products of every row of a [M, D] with every row of b [N, D], [M, N]. */
+export function innerProducts(a: Features, b: Features): Float64Array {
+  const products = new Float64Array(a.rows * b.rows);
+  if (!isSparse(a) && !isSparse(b)) {
+    addRowProducts(a.data, a.rows, b.data, b.rows, a.columns, products, b.rows);
+    return products;
+  }
+  const spread = new Float64Array(a.columns);
+  for (let i = 0; i < a.rows; i++) {
+    forRow(a, i, (j, value) => {
+      spread[j] = value;
+    });
+    for (let k = 0; k < b.rows; k++) {
+      let sum = 0;
+      forRow(b, k, (j, value) => {
+        sum += spread[j]! * value;
+      });
+      products[i * b.rows + k] = sum;
+    }
+    forRow(a, i, (j) => {
+      spread[j] = 0;
+    });
+  }
+  return products;
+}
+
+/** Calls `visit` for the stored features of row i. */
+export function forRow(rows: Features, i: number, visit: (column: number, value: number) => void): void {
+  if (isSparse(rows)) {
+    for (let k = rows.offsets[i]!; k < rows.offsets[i + 1]!; k++) visit(rows.indices[k]!, rows.values[k]!);
+    return;
+  }
+  for (let j = 0, from = i * rows.columns; j < rows.columns; j++) visit(j, rows.data[from + j]!);
+}
+
+/** Squared length of each row, [N]. */
+export function squaredLengths(rows: Features): Float64Array {
+  const squares = new Float64Array(rows.rows);
+  for (let i = 0; i < rows.rows; i++)
+    forRow(rows, i, (_, value) => {
+      squares[i]! += value * value;
+    });
+  return squares;
+}
+
+/** Squared Euclidean distances of the rows of a [M, D] from those of b [N, D], [M, N]; never below 0. */
+export function squaredDistances(a: Features, b: Features): Float64Array {
+  const distances = innerProducts(a, b);
+  const [ofA, ofB] = [squaredLengths(a), squaredLengths(b)];
+  for (let i = 0, at = 0; i < a.rows; i++)
+    for (let k = 0; k < b.rows; k++, at++)
+      distances[at] = Math.max(0, ofA[i]! + ofB[k]! - 2 * distances[at]!);
+  return distances;
+}
+
+/** Rows moved by −shift [D], in float32 as the graph has them: distances then lose less to cancellation. */
+export function shifted(rows: Matrix, shift: Float32Array): Matrix {
+  const data = Float32Array.from(rows.data, (value, at) => value - shift[at % rows.columns]!);
+  return { ...rows, data };
+}
+
+/** Mean of each column, [D]. */
+export function columnMeans(rows: Matrix): Float32Array {
+  const sums = new Float64Array(rows.columns);
+  for (let i = 0; i < rows.rows; i++)
+    for (let j = 0; j < rows.columns; j++) sums[j]! += rows.data[i * rows.columns + j]!;
+  return Float32Array.from(sums, (sum) => sum / rows.rows);
+}
+
+/** A constant [rows, columns] transposed, ready to stand right of a product. */
+export function appendTransposed(b: Builder, rows: Matrix, name: string): Value {
+  const data = new Float32Array(rows.data.length);
+  for (let i = 0; i < rows.rows; i++)
+    for (let j = 0; j < rows.columns; j++) data[j * rows.rows + i] = rows.data[i * rows.columns + j]!;
+  return b.constant(float32([rows.columns, rows.rows], data), name);
+}
+
+/** Squared distances [batch, N] of features [batch, D] from constant rows [N, D], in a graph. */
+export function appendSquaredDistances(b: Builder, features: Value, rows: Matrix): Value {
+  const own = b.apply("ReduceSumSquare", [features], { axes: [1], keepdims: 1 });
+  const products = b.apply("MatMul", [features, appendTransposed(b, rows, "support")]);
+  const lengths = b.constant(
+    float32([1, rows.rows], Float32Array.from(squaredLengths(rows))),
+    "support_lengths",
+  );
+  const sum = b.apply("Add", [own, lengths]);
+  const distance = b.apply("Sub", [sum, b.apply("Mul", [products, 2])]);
+  return b.apply("Relu", [distance], {}, { name: "squared_distance" });
+}
