@@ -1,4 +1,11 @@
-import { InputError, type Preprocessor, readTfidf, type Tfidf, type TfidfJson } from "@graft-ml/core";
+import {
+  type Input,
+  InputError,
+  type Preprocessor,
+  readTfidf,
+  type Tfidf,
+  type TfidfJson,
+} from "@graft-ml/core";
 import { textOf } from "./text-preprocessor.ts";
 
 /** The file of a RUN that holds a fitted TF-IDF. */
@@ -6,14 +13,20 @@ export const TFIDF_FILE = "tfidf.json";
 
 /** Texts as the term ids and weights that the trunk of a fitted TF-IDF takes; a text of unknown terms is all padding. */
 export function tfidfPreprocessor(tfidf: Tfidf): Preprocessor {
+  // A row is asked for its extent and then prepared: its length is kept as long as the row is.
+  const known = new WeakMap<Input, number>();
+  const lengthOf = (input: Input): number => {
+    const length = known.get(input) ?? tfidf.lengthOf(textOf(input));
+    known.set(input, length);
+    return length;
+  };
   return {
     kind: "text",
     fingerprint: tfidf.fingerprint,
-    extentOf: (input) => (input.kind === "text" && input.text.trim() !== "" ? tfidf.lengthOf(input.text) : 0),
+    extentOf: (input) => (input.kind === "text" && input.text.trim() !== "" ? lengthOf(input) : 0),
     async prepare(inputs, change) {
       if (change) throw new InputError("texts are not changed at random; train without augmentation");
-      const texts = inputs.map(textOf);
-      return tfidf.feeds(texts, Math.max(64, ...texts.map((text) => tfidf.lengthOf(text))));
+      return tfidf.feeds(inputs.map(textOf), Math.max(64, ...inputs.map(lengthOf)));
     },
     files: () => ({ [TFIDF_FILE]: `${JSON.stringify(tfidf.toJSON())}\n` }),
   };
