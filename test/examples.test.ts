@@ -45,6 +45,16 @@ const said: Readonly<Record<string, (output: string) => void>> = {
     expect(output).toMatch(/another process gives the same bits/);
     expect(output).toMatch(/32 golden inputs, 0 drifted/);
   },
+  "06-heads.mjs"(output) {
+    const lines = output.trim().split("\n");
+    expect(lines.length).toBeGreaterThanOrEqual(2);
+    for (const line of lines) {
+      const [, mean, low, high] = line.match(/accuracy (\S+) \[(\S+), (\S+)\]/)!.map(Number);
+      expect(mean).toBeGreaterThan(0.7);
+      expect(low).toBeLessThan(mean!);
+      expect(high).toBeGreaterThan(mean!);
+    }
+  },
 };
 
 describe("the lessons", () => {

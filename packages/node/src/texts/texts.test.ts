@@ -146,8 +146,13 @@ describe("TF-IDF", () => {
     const features = tfidf.transform(texts);
     const labels = Int32Array.of(0, 1, 1, 0);
     const context = { classes: 2, random: random(0) };
-    for (const normalise of [true, false]) {
-      const classifier = await heads.logistic.fit(features, labels, { strength: 10, normalise }, context);
+    for (const [head, settings] of [
+      [heads.logistic, { strength: 10 }],
+      [heads.logistic, { strength: 10, normalise: false }],
+      [heads.ridge, {}],
+      [heads.centroid, {}],
+    ] as const) {
+      const classifier = await head.fit(features, labels, settings, context);
       const model = cloneModel(tfidf.trunk());
       const [row] = model.graph.outputs;
       model.graph.outputs.unshift(classifier.append(model.graph, row!));
