@@ -60,6 +60,7 @@ export function trainBatchNorms(
     node.attributes.set("training_mode", attribute(1));
     node.attributes.set("momentum", float(0));
     const count = b.apply("Size", [x!], {}, { name: `${mean!.name}/size` });
+    Object.assign(count, { dtype: "int64", shape: [] });
     norms.push({
       mean: mean!.name,
       variance: variance!.name,

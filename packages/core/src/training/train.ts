@@ -23,6 +23,11 @@ export interface TrainOptions {
   readonly epochs: number;
   /** The feeds of an epoch from batch `from` on. The same epoch must give the same batches. */
   batches(epoch: number, from: number): AsyncIterable<Feeds> | Iterable<Feeds>;
+  /**
+   * The plan for a batch, where batches have several shapes (lengths of texts): a session is kept for each plan. All have
+   * the same parameters as the plan given first, which is taken where this is left out.
+   */
+  planFor?(batch: Feeds): TrainingPlan;
   /** How single parameters differ from the rest; see `arenaOf`. */
   readonly training?: (name: string, tensor: Tensor) => Training;
   /** Batches whose gradients are averaged to one step; 1 when left out. */
@@ -84,7 +89,12 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
   state.parameters = arena.data;
   const anchor = options.anchor ? anchoring(arena, options.anchor) : null;
   const feeds = Object.fromEntries(arena.slots.map((slot) => [slot.name, tensorAt(arena.data, slot)]));
-  const session = await options.runtime.load(writeModel(plan.model));
+  const sessions = new Map<TrainingPlan, Promise<Session>>();
+  const sessionOf = (one: TrainingPlan): Promise<Session> => {
+    let session = sessions.get(one);
+    if (!session) sessions.set(one, (session = options.runtime.load(writeModel(one.model))));
+    return session;
+  };
   const finish = (reason: Trained["reason"]): Trained => ({
     parameters:
       state.best && options.keep !== "last"
@@ -116,8 +126,9 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
         loss = 0;
       };
       for await (const batch of ahead(options.batches(state.epoch, state.batch), BATCHES_AHEAD)) {
-        const results = await accumulated(session, plan, arena, { ...feeds, ...batch }, sum);
-        const one = Number(results[plan.loss]!.data[0]);
+        const used = options.planFor?.(batch) ?? plan;
+        const results = await accumulated(await sessionOf(used), used, arena, { ...feeds, ...batch }, sum);
+        const one = Number(results[used.loss]!.data[0]);
         if (!Number.isFinite(one))
           throw new InputError(
             `the loss is ${one} at step ${state.step + 1}; lower the learning rate, clip the gradients or look for broken inputs`,
@@ -146,7 +157,8 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
     }
     return finish("epochs");
   } finally {
-    await session.close();
+    for (const session of await Promise.allSettled(sessions.values()))
+      if (session.status === "fulfilled") await session.value.close();
   }
 }
 

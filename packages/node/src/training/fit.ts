@@ -18,6 +18,7 @@ import {
   schedules,
   type Tensor,
   type Trained,
+  type TrainingPlan,
   train,
   trainBatchNorms,
   writeModel,
@@ -99,18 +100,31 @@ export async function fit(options: FitOptions): Promise<Trained> {
   };
   const model = norms?.model ?? upper;
   const trainedNames = new Set(options.trained);
-  const plan = planTraining(model, {
-    train: (parameter) => trainedNames.has(parameter),
-    shapes: await shapesOf(options),
-    outputs: norms?.outputs ?? [],
-    loss: (g, graph, input) => {
-      const logits = graph.nodes
-        .flatMap(({ outputs }) => outputs)
-        .find((one) => one?.name === options.logits);
-      if (!logits) throw new InputError(`the network has no value "${options.logits}"`);
-      return crossEntropy(g, logits, input("targets", "float32", [batchSize, classes]));
-    },
-  });
+  const planOf = (shapes: Readonly<Record<string, Shape>>) =>
+    planTraining(model, {
+      train: (parameter) => trainedNames.has(parameter),
+      shapes,
+      outputs: norms?.outputs ?? [],
+      loss: (g, graph, input) => {
+        const logits = graph.nodes
+          .flatMap(({ outputs }) => outputs)
+          .find((one) => one?.name === options.logits);
+        if (!logits) throw new InputError(`the network has no value "${options.logits}"`);
+        return crossEntropy(g, logits, input("targets", "float32", [batchSize, classes]));
+      },
+    });
+  // One plan a length of texts: static shapes throughout.
+  const plans = new Map<string, TrainingPlan>();
+  const planFor = (batch: Feeds): TrainingPlan => {
+    const shapes = Object.fromEntries(
+      upper.graph.inputs.map(({ name: input }) => [input, batch[input]!.shape]),
+    );
+    const key = JSON.stringify(shapes);
+    let plan = plans.get(key);
+    if (!plan) plans.set(key, (plan = planOf(shapes)));
+    return plan;
+  };
+  const plan = planFor(await inputs.feeds(new Int32Array(batchSize).fill(rows[0]!), null));
   const steps = Math.ceil(order(0).length / accumulate);
   const total = steps * options.epochs;
   const warm = Math.round(settings.warmup * total);
@@ -126,6 +140,7 @@ export async function fit(options: FitOptions): Promise<Trained> {
       schedule: schedules.warmup(warm, schedules.linear(total - warm), 1 / (warm + 1)),
       epochs: saved?.done ? saved.state.epoch : end,
       batches,
+      planFor,
       training: options.training,
       accumulate,
       ...(settings.clip > 0 && { clip: settings.clip }),
@@ -150,23 +165,6 @@ export async function fit(options: FitOptions): Promise<Trained> {
   } finally {
     await scorer?.close();
   }
-}
-
-/** Shapes of the inputs, as far as all batches share them: texts of different lengths leave theirs open. */
-async function shapesOf({ upper, inputs, rows, settings }: FitOptions): Promise<Record<string, Shape>> {
-  const first = await inputs.feeds(rows.slice(0, 1), null);
-  const isOpen = inputs.extentOf && new Set(Array.from(rows, (row) => inputs.extentOf!(row))).size > 1;
-  return Object.fromEntries(
-    upper.graph.inputs.map((input) => {
-      const seen = [settings.batchSize, ...first[input.name]!.shape.slice(1)];
-      const shape = isOpen
-        ? seen.map((extent, axis) =>
-            axis > 0 && typeof input.shape?.[axis] !== "number" ? (input.shape?.[axis] ?? null) : extent,
-          )
-        : seen;
-      return [input.name, shape];
-    }),
-  );
 }
 
 /** Mean negative log-likelihood of held-out rows under other parameters, without loading the network anew. */

@@ -139,10 +139,10 @@ export interface Defaults {
 
 const DEFAULTS: Readonly<Record<Method, Defaults>> = {
   probe: { epochs: 0, rates: [0], depths: [null] },
-  "lp-ft": { epochs: 8, rates: [3e-4, 1e-4], depths: [2, 4] },
-  lora: { epochs: 8, rates: [1e-3, 3e-4], depths: [4] },
-  bitfit: { epochs: 8, rates: [1e-3, 3e-4], depths: [4] },
-  gradual: { epochs: 6, rates: [3e-4], depths: [4] },
+  "lp-ft": { epochs: 4, rates: [3e-5, 1e-5], depths: [2] },
+  lora: { epochs: 4, rates: [1e-4, 3e-5], depths: [4] },
+  bitfit: { epochs: 4, rates: [3e-4, 1e-4], depths: [4] },
+  gradual: { epochs: 4, rates: [1e-4], depths: [3] },
   full: { epochs: 10, rates: [3e-4], depths: [null] },
   scratch: { epochs: 30, rates: [1e-3], depths: [null] },
 };
