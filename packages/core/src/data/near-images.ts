@@ -13,8 +13,9 @@ const BANDS = 4;
 const MOST_BITS = 7;
 /** Standard deviation of grey values below which a picture shows nothing that could be recognised. */
 const BLANK = 2;
-/** Images with one piece of a hash that are compared with a further one, the latest first. */
-const LONGEST_CHAIN = 200;
+/** Images with one piece of a hash that are compared with a further one, the latest first; fewer where a bit was changed. */
+const LONGEST_CHAIN = 400;
+const LONGEST_CHANGED = 32;
 
 /** What an image is compared by. */
 export interface ImagePrint {
@@ -59,8 +60,9 @@ export function nearImages(
     for (let band = 0; band < BANDS; band++) {
       for (let bit = -1; bit < 16; bit++) {
         const piece = print.hash[band]! ^ (bit < 0 ? 0 : 1 << bit);
+        const most = bit < 0 ? LONGEST_CHAIN : LONGEST_CHANGED;
         let steps = 0;
-        for (let j = heads[band]![piece]!; j >= 0 && steps < LONGEST_CHAIN; j = nexts[band]![j]!, steps++) {
+        for (let j = heads[band]![piece]!; j >= 0 && steps < most; j = nexts[band]![j]!, steps++) {
           if (met[j] === i) continue;
           met[j] = i;
           if (parent(i) === parent(j) || differingBits(print, prints[j]!) > MOST_BITS) continue;
