@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { readDataset } from "graft-ml";
+import { checkDataset, readDataset } from "graft-ml";
 import { describe, expect, it } from "vitest";
 
 const shared = fileURLToPath(new URL("../../shared/data", import.meta.url));
@@ -36,5 +36,28 @@ describe.skipIf(missing)("public data sets, as they are, without a flag", () => 
 
   it("of two sets in one folder the error names one", async () => {
     await expect(readDataset(`${shared}/text_sst`)).rejects.toThrow("name one, as in");
+  });
+});
+
+describe.skipIf(missing)("what is wrong with public data sets", () => {
+  const counts = async (path: string) => {
+    const { findings } = await checkDataset(await readDataset(`${shared}/${path}`));
+    return Object.fromEntries(findings.map(({ kind, count }) => [kind, count]));
+  };
+
+  it("TREC has 11 test questions word for word in its training part, and one under another label", async () => {
+    expect(await counts("text_trec")).toMatchObject({
+      "test-overlap": 11,
+      "label-conflict": 2,
+      imbalance: 6,
+    });
+  });
+
+  it("SST-2 has 2 test sentences in its training part", async () => {
+    expect(await counts("text_sst/stsa.binary")).toMatchObject({ "test-overlap": 2 });
+  });
+
+  it("hymenoptera has no broken, equal or nearly equal photo, but a very long one and two in grey", async () => {
+    expect(await counts("hymenoptera_256")).toEqual({ "odd-aspect": 1, "mixed-modes": 2 });
   });
 });
