@@ -28,6 +28,14 @@ export * from "./features/split.ts";
 export * from "./features/tfidf.ts";
 export { gatherTerms } from "./features/tfidf-graph.ts";
 export * from "./heads/calibrate.ts";
+export {
+  type CandidateScore,
+  type ChooseOptions,
+  type ChosenHead,
+  chooseHead,
+  type HeadCandidate,
+  headCandidates,
+} from "./heads/choose.ts";
 export { type Fold, type FoldOptions, stratifiedFolds } from "./heads/folds.ts";
 export type * from "./heads/head.ts";
 export * as heads from "./heads/index.ts";

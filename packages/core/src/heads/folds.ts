@@ -100,6 +100,25 @@ export function* eachFold(
   }
 }
 
+/** About `size` of the rows, ascending: every class's share, but ten of each class where it has them. All when they fit. */
+export function stratifiedSample(
+  labels: Int32Array,
+  classes: number,
+  size: number,
+  random: Random,
+): Int32Array {
+  if (labels.length <= size) return Int32Array.from(labels.keys());
+  const seen = new Int32Array(classes);
+  const counts = new Int32Array(classes);
+  for (const label of labels) counts[label]!++;
+  const kept: number[] = [];
+  for (const i of random.permutation(labels.length)) {
+    const c = labels[i]!;
+    if (seen[c]!++ < Math.max(10, (size * counts[c]!) / labels.length)) kept.push(i);
+  }
+  return Int32Array.from(kept).sort();
+}
+
 /** The context of some of the rows. */
 export function contextOf(context: FitContext, rows: Int32Array): FitContext {
   const { weights, groups } = context;

@@ -1,4 +1,5 @@
 export { centroid } from "./centroid.ts";
+export { gp } from "./gp.ts";
 export { knn } from "./knn.ts";
 export { logistic } from "./logistic.ts";
 export { rbfSvm } from "./rbf-svm.ts";

@@ -72,6 +72,16 @@ export function columnMeans(rows: Matrix): Float32Array {
   return Float32Array.from(sums, (sum) => sum / rows.rows);
 }
 
+/** Variance of all numbers of a matrix. */
+export function variance({ data }: Matrix): number {
+  let [sum, square] = [0, 0];
+  for (const value of data) {
+    sum += value;
+    square += value * value;
+  }
+  return Math.max(1e-30, square / data.length - (sum / data.length) ** 2);
+}
+
 /** A constant [rows, columns] transposed, ready to stand right of a product. */
 export function appendTransposed(b: Builder, rows: Matrix, name: string): Value {
   const data = new Float32Array(rows.data.length);

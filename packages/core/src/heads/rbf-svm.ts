@@ -4,9 +4,10 @@ import { resolveSettings } from "../options.ts";
 import { float32, type Matrix, matrix, takeRows } from "../tensor.ts";
 import { fitTemperature, outOfFoldScores } from "./calibrate.ts";
 import { requireDense, requireFittable, requirePredictable, rowWeights } from "./check.ts";
+import { contextOf, stratifiedSample } from "./folds.ts";
 import type { Classifier, FitContext, Head } from "./head.ts";
 import { appendNormalised, normalised } from "./logistic.ts";
-import { appendSquaredDistances, columnMeans, shifted, squaredDistances } from "./products.ts";
+import { appendSquaredDistances, columnMeans, shifted, squaredDistances, variance } from "./products.ts";
 import { type Support, smo } from "./smo.ts";
 
 const STRENGTHS: readonly number[] = [0.1, 1, 10, 100];
@@ -45,7 +46,8 @@ const options = {
  * Support vector machine with the kernel exp(−γ‖x − z‖²), one against one: each pair of classes has the dual problem of
  * scikit-learn's `SVC(kernel="rbf", C, gamma)`, row weights multiplying C. A pair's margin f makes p = 1 / (1 + exp(−f / T)),
  * T fitted on held-out margins, and the pairs are coupled as 1 / (Σ_j 1 / p_cj − (C − 2)) (Price, Knerr, Personnaz and
- * Dreyfus 1995, NIPS 7). The most probable class is the one with most votes but where votes run in a circle or tie.
+ * Dreyfus 1995, NIPS 7). Margins are
+ * `SVC`'s; of several classes the most probable may not be the one of most votes where a pair is nearly even.
  */
 export const rbfSvm: Head = {
   about: "support vector machine with a Gaussian kernel, strength and width by inner cross-validation",
@@ -211,40 +213,17 @@ async function choose(
   return kernels[best]!;
 }
 
-/** At most about CHOSEN_ON rows, the same share of every class but no class below ten rows. */
+/** The rows that strength and gamma are chosen on. */
 function sample(problem: Problem, context: FitContext) {
   const { labels, classes } = problem;
-  if (labels.length <= CHOSEN_ON) return { problem, context };
-  const seen = new Int32Array(classes);
-  const counts = new Int32Array(classes);
-  for (const label of labels) counts[label]!++;
-  const kept: number[] = [];
-  for (const i of context.random.fork("chosen on").permutation(labels.length)) {
-    const c = labels[i]!;
-    if (seen[c]!++ < Math.max(10, (CHOSEN_ON * counts[c]!) / labels.length)) kept.push(i);
-  }
-  const rows = Int32Array.from(kept).sort();
+  const rows = stratifiedSample(labels, classes, CHOSEN_ON, context.random.fork("chosen on"));
   const own: Problem = {
     ...problem,
     rows: takeRows(problem.rows, rows),
     labels: Int32Array.from(rows, (i) => labels[i]!),
     weights: Float64Array.from(rows, (i) => problem.weights[i]!),
   };
-  const { groups } = context;
-  return {
-    problem: own,
-    context: { ...context, ...(groups && { groups: Int32Array.from(rows, (i) => groups[i]!) }) },
-  };
-}
-
-/** Variance of all numbers of a matrix. */
-function variance({ data }: Matrix): number {
-  let [sum, square] = [0, 0];
-  for (const value of data) {
-    sum += value;
-    square += value * value;
-  }
-  return Math.max(1e-30, square / data.length - (sum / data.length) ** 2);
+  return { problem: own, context: contextOf(context, rows) };
 }
 
 /** Class probabilities [M, C] from margins [M, pairs]. */

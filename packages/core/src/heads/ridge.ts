@@ -47,7 +47,7 @@ export const ridge: Head = {
       );
     const rows = settings.normalise ? normalised(features) : features;
     const weights = rowWeights(labels, context);
-    const problem: Problem = { rows, labels, weights, classes: context.classes };
+    const problem: RidgeProblem = { rows, labels, weights, classes: context.classes };
     const spectrum = decompose(problem);
     const penalties = settings.alpha === null ? PENALTIES : [settings.alpha];
     const leftOut = context.groups
@@ -61,11 +61,21 @@ export const ridge: Head = {
   },
 };
 
-interface Problem {
+/** What ridge regression is given; rows are already normalised where they are to be. */
+export interface RidgeProblem {
   readonly rows: Features;
   readonly labels: Int32Array;
   readonly weights: Float64Array;
   readonly classes: number;
+}
+
+/** Scores ŷ [M, C] of `asked` at a penalty, and what each training row's [N, C] would be without it. */
+export function ridgeScores(problem: RidgeProblem, alpha: number, asked: Features) {
+  const spectrum = decompose(problem);
+  return {
+    scores: scoresOf(solve(problem, spectrum, alpha), asked),
+    leftOut: leaveOneOut(problem, spectrum, alpha).data,
+  };
 }
 
 /** Weighted, centred rows Z [N, D] in the axes of their second moment: Z = P Uᵀ, with PᵀP = diag(values). */
@@ -87,7 +97,7 @@ interface Plane {
   readonly intercepts: Float64Array;
 }
 
-function decompose({ rows, labels, weights, classes }: Problem): Spectrum {
+function decompose({ rows, labels, weights, classes }: RidgeProblem): Spectrum {
   const [n, d] = [rows.rows, rows.columns];
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const mean = new Float64Array(d);
@@ -160,7 +170,7 @@ function productOfRow(rows: Features, i: number, vector: Float64Array, from: num
 }
 
 /** Pᵀ ỹ / (values + α), [R, C], for targets ỹ = √w (y − their mean). */
-function components({ labels, weights, classes }: Problem, s: Spectrum, alpha: number): Float64Array {
+function components({ labels, weights, classes }: RidgeProblem, s: Spectrum, alpha: number): Float64Array {
   const r = s.values.length;
   const made = new Float64Array(r * classes);
   for (let i = 0; i < labels.length; i++) {
@@ -176,7 +186,7 @@ function components({ labels, weights, classes }: Problem, s: Spectrum, alpha: n
 }
 
 /** What each row's scores would be without it, [N, C]. */
-function leaveOneOut(problem: Problem, s: Spectrum, alpha: number): HeldOutScores {
+function leaveOneOut(problem: RidgeProblem, s: Spectrum, alpha: number): HeldOutScores {
   const { labels, weights, classes } = problem;
   const r = s.values.length;
   const parts = components(problem, s, alpha);
@@ -201,7 +211,7 @@ function leaveOneOut(problem: Problem, s: Spectrum, alpha: number): HeldOutScore
 }
 
 /** Scores of each row by the other folds, for every penalty. */
-function scoresByFolds(problem: Problem, context: FitContext, penalties: readonly number[]) {
+function scoresByFolds(problem: RidgeProblem, context: FitContext, penalties: readonly number[]) {
   const { rows, labels, weights, classes } = problem;
   const all = penalties.map(() => new Float64Array(labels.length * classes).fill(Number.NaN));
   const { random, groups } = context;
@@ -213,7 +223,7 @@ function scoresByFolds(problem: Problem, context: FitContext, penalties: readonl
   const weighted = { ...context, weights: Float32Array.from(weights) };
   for (const part of eachFold(rows, labels, weighted, fold)) {
     const own = Float64Array.from(part.context.weights!);
-    const train: Problem = { rows: part.features, labels: part.labels, weights: own, classes };
+    const train: RidgeProblem = { rows: part.features, labels: part.labels, weights: own, classes };
     const spectrum = decompose(train);
     for (const [k, alpha] of penalties.entries()) {
       const scores = scoresOf(solve(train, spectrum, alpha), part.heldOut);
@@ -224,7 +234,7 @@ function scoresByFolds(problem: Problem, context: FitContext, penalties: readonl
   return all.map((data): HeldOutScores => ({ rows: labels.length, columns: classes, data }));
 }
 
-function squaredError({ data, columns }: HeldOutScores, { labels, weights }: Problem): number {
+function squaredError({ data, columns }: HeldOutScores, { labels, weights }: RidgeProblem): number {
   let sum = 0;
   for (let i = 0; i < labels.length; i++)
     for (let c = 0; c < columns; c++) {
@@ -234,7 +244,7 @@ function squaredError({ data, columns }: HeldOutScores, { labels, weights }: Pro
   return sum;
 }
 
-function solve(problem: Problem, s: Spectrum, alpha: number): Plane {
+function solve(problem: RidgeProblem, s: Spectrum, alpha: number): Plane {
   const { rows, weights, classes } = problem;
   const [n, d, r] = [rows.rows, rows.columns, s.values.length];
   const parts = components(problem, s, alpha);
