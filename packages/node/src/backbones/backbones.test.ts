@@ -126,6 +126,26 @@ describe("a folder in the hub's layout", () => {
     expect(await refusal(folder)).toContain("model.onnx_data is missing; the model needs it");
   });
 
+  it("refuses external data that a link leads out of the folder, and reads the hub's links", async () => {
+    const { model, data } = writeExternal(network("pixel_values", "float32", ["n", 3, 8, 8]), "weights.bin");
+    const weights = Buffer.concat(data);
+    await put({ "private/key": weights, "own/model.onnx": model, "far/model.onnx": model });
+    await symlink("../private/key", join(folder, "own/weights.bin"));
+    const message = await refusal(join(folder, "own"), { assume: "unit" });
+    expect(message).toContain(`"weights.bin" is a link to`);
+    expect(message).toContain("outside the model's folder");
+    await symlink("../private", join(folder, "far/onnx")); // a folder that is a link itself
+    await rm(join(folder, "far/model.onnx"));
+    await put({ "private/model.onnx": model, "private/weights.bin": weights });
+    expect((await resolveBackbone(join(folder, "far"), { assume: "unit" })).modality).toBe("image");
+
+    await put({ "hub/blobs/1": model, "hub/blobs/2": weights, "hub/snapshots/c/x": "" });
+    await symlink("../../blobs/1", join(folder, "hub/snapshots/c/model.onnx"));
+    await symlink("../../blobs/2", join(folder, "hub/snapshots/c/weights.bin"));
+    const { externalData } = await resolveBackbone(join(folder, "hub/snapshots/c"), { assume: "unit" });
+    expect(Buffer.from(externalData["weights.bin"]!).equals(weights)).toBe(true);
+  });
+
   it("gives texts their tokenizer", async () => {
     await put({ "model.onnx": text(), "tokenizer.json": { model: {} }, "tokenizer_config.json": { b: 2 } });
     expect(await resolveBackbone(folder)).toMatchObject({

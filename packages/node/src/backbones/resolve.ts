@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
-import { basename, posix, resolve } from "node:path";
+import { open, realpath } from "node:fs/promises";
+import { basename, dirname, join, posix, resolve, sep } from "node:path";
 import { externalFiles, InputError, readModel } from "@graft-ml/core";
 import type { Backbone, BackboneOptions, TokenizerFiles } from "./backbone.ts";
 import { chooseModel } from "./choice.ts";
@@ -155,6 +155,7 @@ async function readModelFiles(files: ModelFiles, file: string, path: string) {
   const model = await readBytes(path, MAX_MODEL_BYTES);
   const locations = externalFiles(model, path).toSorted();
   const paths = await files.paths(locations.map((location) => posix.join(posix.dirname(file), location)));
+  await requireInside(path, locations, paths);
   const externalData: Record<string, Uint8Array> = {};
   for (const [i, location] of locations.entries()) {
     externalData[location] = await readBytes(paths[i]!, MAX_EXTERNAL_BYTES);
@@ -163,6 +164,26 @@ async function readModelFiles(files: ModelFiles, file: string, path: string) {
     ([name, bytes]) => `${sha256Of(bytes)}  ${name}\n`,
   );
   return { model, externalData, sha256: locations.length === 0 ? sha256Of(model) : sha256Of(lines.join("")) };
+}
+
+/**
+ * Throws an InputError where a link leads external data out of the model's folder: a file from elsewhere must not get at
+ * others. The hub's cache links every file to one folder, where the model itself lies too.
+ */
+async function requireInside(
+  model: string,
+  locations: readonly string[],
+  paths: readonly string[],
+): Promise<void> {
+  if (paths.length === 0) return;
+  const folders = [await realpath(dirname(model)), dirname(await realpath(model))];
+  for (const [i, path] of paths.entries()) {
+    const real = await realpath(path);
+    if (folders.some((folder) => real.startsWith(join(folder, sep)))) continue;
+    throw new InputError(
+      `${model}: its external data "${locations[i]}" is a link to ${real}, outside the model's folder; put the file itself there`,
+    );
+  }
 }
 
 /** A file's bytes; in pieces, because one read takes at most 2 GiB. */
