@@ -71,6 +71,7 @@ export * from "./training/batch-norms.ts";
 export { initialise } from "./training/initialise.ts";
 export type { Anchor } from "./training/l2-sp.ts";
 export * from "./training/lora.ts";
+export { blockOf } from "./training/block.ts";
 export * from "./training/losses.ts";
 export { type Batch, batchesOf, type OrderOptions } from "./training/order.ts";
 export * from "./training/parameters.ts";

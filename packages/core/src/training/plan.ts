@@ -1,3 +1,4 @@
+import { BLOCKED_DOMAIN, blocked } from "../autodiff/blocked.ts";
 import { gradients } from "../autodiff/gradients.ts";
 import { InputError } from "../errors.ts";
 import { build } from "../ir/build.ts";
@@ -19,6 +20,8 @@ export interface PlanOptions {
   readonly shapes?: Readonly<Record<string, Shape>>;
   /** Names of further values that every step gives: statistics of the batch, logits. */
   readonly outputs?: readonly string[];
+  /** What `blockOf` says of the runtime: convolutions are then laid out in blocks of so many channels. 0: plain ai.onnx. */
+  readonly block?: number;
 }
 
 /** A model with its loss and gradients. */
@@ -67,8 +70,13 @@ export function planTraining(model: Model, options: PlanOptions): TrainingPlan {
   graph.outputs = [loss, ...(options.outputs ?? []).map((name) => madeValue(graph, name))];
   const parameters = values.map(([value]) => value);
   const whole = gradients(prune(graph), loss, parameters, { opset, given });
+  let trained = prune(whole.graph, { inputs: true });
+  if (options.block) {
+    trained = blocked(trained, options.block);
+    copy.opsets.set(BLOCKED_DOMAIN, 1);
+  }
   return {
-    model: { ...copy, graph: prune(whole.graph, { inputs: true }) },
+    model: { ...copy, graph: trained },
     loss: loss.name,
     gradients: new Map(parameters.map((value) => [value.name, whole.gradients.get(value)!.name])),
     parameters: new Map(values.map(([value, tensor]) => [value.name, tensor])),

@@ -1,0 +1,447 @@
+import { type AttributeValue, build, ints } from "../ir/build.ts";
+import type { Attributes, Graph, Node, Value } from "../ir/graph.ts";
+import { valuesUsedBy } from "../ir/order.ts";
+import { consumers, producers, prune } from "../ir/prune.ts";
+import { type Inferred, inferShapes, integersOf } from "../ir/shapes.ts";
+import { scalarOf } from "../ops/formula.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** The runtime's internal domain of operators on blocked images. */
+export const BLOCKED_DOMAIN = "com.microsoft.nchwc";
+
+const elementwise = new Set(
+  `Abs Add And Cast Clip Div Elu Erf Exp Greater HardSigmoid HardSwish Identity LeakyRelu Less Max Min Mul Neg Not Or
+   Relu Sigmoid Softplus Sqrt Sub Sum Tanh Where`.split(/\s+/),
+);
+
+type Extents = readonly [number, number, number, number];
+type Given = Readonly<Record<string, AttributeValue>>;
+
+/**
+ * A graph that computes the same with convolutions on blocked images: [N, C/block, H, W, block] in memory, where `block`
+ * is what the runtime's processor likes (see `blockOf`). Images change their layout where a convolution whose weights
+ * are no constants wants it, keep it through elementwise operators, and change back where another operator reads them. Convolutions
+ * with constant weights on plain images are left alone: the runtime does the same with them itself. Extents must be known;
+ * where they are not, or channels are no multiple of `block`, nothing changes.
+ */
+export function blocked(graph: Graph, block: number): Graph {
+  const types = inferShapes(graph);
+  const uses = consumers(graph);
+  const makers = producers(graph);
+  const work: Graph = { ...graph, initializers: new Map(graph.initializers) };
+  const builder = build(work);
+  work.nodes = [];
+  /** The blocked form of a value, which has the extents of the plain one. */
+  const forms = new Map<Value, Value>();
+  const isPlain = new Set<Value>([...graph.inputs, ...graph.initializers.keys()]);
+  const channelsLast = new Map<Value, Value>();
+  const done = new Set<Node>();
+
+  for (const node of graph.nodes) {
+    if (done.has(node)) continue;
+    const rule = node.domain === "" ? ruleOf(node) : null;
+    if (rule?.()) continue;
+    for (const value of valuesUsedBy(node)) plain(value);
+    work.nodes.push(node);
+    for (const output of node.outputs) if (output) isPlain.add(output);
+  }
+  for (const output of graph.outputs) plain(output);
+  return prune(work);
+
+  /** What may take a node's place; false where it stays as it is. */
+  function ruleOf(node: Node): (() => boolean) | null {
+    if (node.opType === "Conv") return () => convolution(node);
+    if (node.opType === "ConvTranspose") return () => depthwiseTransposed(node);
+    if (node.opType === "Reshape") return () => reshape(node);
+    if (node.opType === "Slice") return () => slice(node);
+    if (node.opType === "ReduceSum") return () => sum(node);
+    if (node.opType === "GlobalAveragePool") return () => average(node);
+    if (node.opType === "Gemm") return () => product(node);
+    return elementwise.has(node.opType) ? () => each(node) : null;
+  }
+
+  function emit(opType: string, inputs: readonly (Value | Tensor | null)[], given: Given = {}): Value {
+    return builder.apply(opType, inputs, given, { name: `blocked/${opType.toLowerCase()}` });
+  }
+  function emitBlocked(opType: string, inputs: readonly (Value | null)[], given: Given = {}): Value {
+    return builder.apply(opType, inputs, given, {
+      domain: BLOCKED_DOMAIN,
+      name: `blocked/${opType.toLowerCase()}`,
+    });
+  }
+  function reshaped(value: Value, shape: readonly number[]): Value {
+    return emit("Reshape", [value, ints(shape)]);
+  }
+
+  /** The extents of an image that can be blocked. */
+  function image(value: Value | null | undefined): Extents | null {
+    const shape = value ? types.get(value)?.shape : null;
+    if (shape?.length !== 4 || !shape.every((extent) => typeof extent === "number")) return null;
+    return (shape[1] as number) % block === 0 ? (shape as Extents) : null;
+  }
+  function extents(value: Value | null | undefined): readonly number[] | null {
+    const shape = value ? types.get(value)?.shape : null;
+    return shape?.every((extent) => typeof extent === "number") ? (shape as readonly number[]) : null;
+  }
+  function dtype(value: Value): Inferred["dtype"] {
+    return types.get(value)?.dtype ?? value.dtype;
+  }
+
+  function plain(value: Value): void {
+    const form = forms.get(value);
+    if (!form || isPlain.has(value)) return;
+    isPlain.add(value);
+    const channels = image(value)![1];
+    const isTruth = dtype(value) === "bool";
+    const from = isTruth ? emit("Cast", [form], { to: 1 }) : form;
+    const back = emitBlocked("ReorderOutput", [from], { channels });
+    if (isTruth) emit("Cast", [back], { to: 9 });
+    // The graph's own value is what the last node gives.
+    work.nodes.at(-1)!.outputs[0] = value;
+  }
+  function blockedForm(value: Value): Value {
+    const known = forms.get(value);
+    if (known) return known;
+    const made = emitBlocked("ReorderInput", [value]);
+    forms.set(value, made);
+    return made;
+  }
+  function give(value: Value, form: Value): true {
+    forms.set(value, form);
+    return true;
+  }
+
+  function convolution(node: Node): boolean {
+    const [x, w, bias = null] = node.inputs as [Value, Value, Value?];
+    const y = node.outputs[0]!;
+    const [from, to, weights] = [extents(x), image(y), extents(w)];
+    if (!from || !to || weights?.length !== 4 || dtype(x) !== "float32") return false;
+    if (graph.initializers.has(w) && !graph.inputs.includes(w) && !forms.has(x)) return false;
+    const groups = integer(node.attributes, "group", 1);
+    const isDepthwise = groups > 1 && weights[1] === 1 && weights[0] === groups && from[1] === groups;
+    const isNarrow = groups === 1 && from[1]! < block;
+    if (!isDepthwise && groups !== 1) return false;
+    if (!isNarrow && !image(x)) return false;
+    const kernel = isDepthwise ? eachWeights(w, weights) : isNarrow ? narrow(w, weights) : full(w, weights);
+    if (isNarrow) plain(x);
+    const input = isNarrow ? x : blockedForm(x);
+    const given = new Map(node.attributes);
+    const [activation, sum, last] = following(y, isDepthwise);
+    const made = emitBlocked("Conv", [input, kernel, bias, ...(sum ? [blockedForm(sum)] : [])], {
+      ...Object.fromEntries(given),
+      ...activation,
+    });
+    return give(last, made);
+  }
+
+  /** What follows a convolution and nothing else reads: an addition, then an activation. */
+  function following(y: Value, isAlone: boolean): [activation: Given, sum: Value | null, last: Value] {
+    let last = y;
+    let sum: Value | null = null;
+    const next = only(last);
+    if (!isAlone && next && /^(Add|Sum)$/.test(next.opType) && next.inputs.length === 2) {
+      const other = next.inputs[0] === last ? next.inputs[1]! : next.inputs[0]!;
+      const isSame = image(other)?.join() === image(last)!.join();
+      if (isSame && other !== last && forms.has(other)) {
+        sum = other;
+        last = next.outputs[0]!;
+        done.add(next);
+      }
+    }
+    const after = only(last);
+    if (after?.opType === "Relu") {
+      done.add(after);
+      return [{ activation: "Relu" }, sum, after.outputs[0]!];
+    }
+    const bounds = after?.opType === "Clip" ? [number(after.inputs[1]), number(after.inputs[2])] : null;
+    if (after && bounds?.every((bound) => bound !== null)) {
+      done.add(after);
+      const params = { type: "floats" as const, value: bounds as number[] };
+      return [{ activation: "Clip", activation_params: params }, sum, after.outputs[0]!];
+    }
+    return [{}, sum, last];
+  }
+  function only(value: Value): Node | null {
+    const all = uses.get(value);
+    return all?.length === 1 && all[0]!.index >= 0 && !graph.outputs.includes(value) ? all[0]!.node : null;
+  }
+  function number(value: Value | null | undefined): number | null {
+    const tensor = value && graph.initializers.get(value);
+    return tensor?.dtype === "float32" && tensor.data.length === 1 ? Number(tensor.data[0]) : null;
+  }
+
+  /** Weights as they are trained, and how they were turned to be a convolution's backwards. */
+  function origin(w: Value): { source: Value; isSwapped: boolean; flipped: readonly number[] } {
+    let source = w;
+    let isSwapped = false;
+    let flipped: readonly number[] = [];
+    const turn = makers.get(source);
+    if (turn?.opType === "Transpose" && list(turn.attributes, "perm")?.join() === "1,0,2,3") {
+      isSwapped = true;
+      source = turn.inputs[0]!;
+    }
+    const cut = makers.get(source);
+    const [starts, ends, axes, steps] = [1, 2, 3, 4].map((i) => (cut ? contents(cut.inputs[i]) : null));
+    const isFlip =
+      cut?.opType === "Slice" &&
+      [starts, steps].every((all) => all?.every((n) => n === -1)) &&
+      ends?.every((end) => end < -(2 ** 30)) &&
+      axes?.every((axis) => axis >= 2);
+    if (isFlip) {
+      flipped = axes!;
+      source = cut.inputs[0]!;
+    }
+    return { source, isSwapped, flipped };
+  }
+  function contents(value: Value | null | undefined): readonly number[] | null {
+    const tensor = value && graph.initializers.get(value);
+    return tensor ? integersOf(tensor) : null;
+  }
+
+  /** [O, I, …] to [O/b, I/b, …, b of I, b of O]; what is read in the end are runs of b numbers. */
+  function full(w: Value, [outputs, inputs, height, width]: readonly number[]): Value {
+    const { source, isSwapped, flipped } = origin(w);
+    const size = height! * width!;
+    const [o, i] = [outputs! / block, inputs! / block];
+    let made: Value;
+    plain(source);
+    if (isSwapped) {
+      // The source is [I, O, …].
+      const apart = emitBlocked("ReorderInput", [reshaped(source, [inputs!, outputs!, 1, size])]);
+      made = emit("Transpose", [reshaped(apart, [i, block, o, size, block])], { perm: [2, 0, 3, 1, 4] });
+    } else {
+      const apart = emitBlocked("ReorderInput", [reshaped(source, [1, outputs!, inputs!, size])]);
+      made =
+        size === 1
+          ? apart
+          : emit("Transpose", [reshaped(apart, [o, i, block, size, block])], { perm: [0, 1, 3, 2, 4] });
+    }
+    if (flipped.length > 0) {
+      const order = flippedOrder(height!, width!, flipped);
+      made = emit("Gather", [reshaped(made, [o * i, size, block * block]), ints(order)], { axis: 1 });
+    }
+    return reshaped(made, [outputs!, inputs!, height!, width!]);
+  }
+  /** [O, I, …] to [O/b, I, …, b of O], for images of a few channels that stay plain. */
+  function narrow(w: Value, weights: readonly number[]): Value {
+    plain(w);
+    const [outputs, inputs, height, width] = weights as Extents;
+    return reshaped(
+      emitBlocked("ReorderInput", [reshaped(w, [1, outputs, inputs, height * width])]),
+      weights,
+    );
+  }
+  /** [C, 1, …] to [C/b, …, b]. Images of the same memory serve as they are. */
+  function eachWeights(w: Value, weights: readonly number[]): Value {
+    const [channels, , height, width] = weights as Extents;
+    const { source, flipped } = origin(w);
+    const node = makers.get(source);
+    const maker = node?.opType === "Reshape" ? node.inputs[0]! : null;
+    const from = image(maker);
+    if (
+      maker &&
+      from &&
+      forms.has(maker) &&
+      from[0] * from[1] === channels &&
+      from[2] === height &&
+      from[3] === width
+    )
+      return reshaped(forms.get(maker)!, weights);
+    plain(source);
+    let made = emitBlocked("ReorderInput", [reshaped(source, [1, channels, height, width])]);
+    if (flipped.length > 0) {
+      const order = flippedOrder(height, width, flipped);
+      made = emit("Gather", [reshaped(made, [channels / block, height * width, block]), ints(order)], {
+        axis: 1,
+      });
+    }
+    return reshaped(made, weights);
+  }
+
+  /** Depthwise with strides: zeros between the pixels, then a convolution with the weights turned by 180°. */
+  function depthwiseTransposed(node: Node): boolean {
+    const [dy, w] = node.inputs as [Value, Value];
+    const [from, to, weights] = [image(dy), image(node.outputs[0]), extents(w)];
+    const groups = integer(node.attributes, "group", 1);
+    if (!from || !to || !weights || weights[1] !== 1 || weights[0] !== groups || !forms.has(dy)) return false;
+    if (node.inputs[2] || graph.initializers.has(w)) return false;
+    const [, channels, rows, columns] = from;
+    const strides = list(node.attributes, "strides") ?? [1, 1];
+    const dilations = list(node.attributes, "dilations") ?? [1, 1];
+    const pads = list(node.attributes, "pads") ?? [0, 0, 0, 0];
+    const reach = [0, 1].map((i) => (weights[i + 2]! - 1) * dilations[i]!);
+    const before = reach.map((r, i) => r - pads[i]!);
+    const stuffed = [rows * strides[0]!, columns * strides[1]!];
+    const after = reach.map((r, i) => to[i + 2]! - stuffed[i]! - before[i]! + r);
+    if ([...before, ...after].some((n) => n < 0)) return false;
+    const lines = (from[0] * channels * rows) / block;
+    // [lines, 1, columns, b]: a pixel is followed by zeros, a line by lines of zeros.
+    const pixels = reshaped(forms.get(dy)!, [lines, 1, columns, block]);
+    const spread = emit("Pad", [
+      pixels,
+      ints([0, 0, 0, 0, 0, strides[0]! - 1, 0, (strides[1]! - 1) * block]),
+      scalarOf("float32", 0),
+    ]);
+    const spaced = reshaped(spread, [from[0], channels, stuffed[0]!, stuffed[1]!]);
+    const apart = emitBlocked("ReorderInput", [reshaped(w, [1, channels, weights[2]!, weights[3]!])]);
+    const order = flippedOrder(weights[2]!, weights[3]!, [2, 3]);
+    const turned = emit(
+      "Gather",
+      [reshaped(apart, [channels / block, weights[2]! * weights[3]!, block]), ints(order)],
+      {
+        axis: 1,
+      },
+    );
+    const made = emitBlocked("Conv", [spaced, reshaped(turned, weights)], {
+      group: groups,
+      kernel_shape: weights.slice(2),
+      dilations,
+      pads: [...before, ...after],
+    });
+    return give(node.outputs[0]!, made);
+  }
+
+  function reshape(node: Node): boolean {
+    const [x] = node.inputs as [Value];
+    const y = node.outputs[0]!;
+    const [from, to] = [image(x), image(y)];
+    if (!from || !to || !forms.has(x) || from[2] !== to[2] || from[3] !== to[3]) return false;
+    return give(y, reshaped(forms.get(x)!, to));
+  }
+
+  /** A cut along height and width. */
+  function slice(node: Node): boolean {
+    const [x] = node.inputs as [Value];
+    const y = node.outputs[0]!;
+    const [from, to] = [image(x), image(y)];
+    const [starts, ends, axes] = [1, 2, 3].map((i) => contents(node.inputs[i]));
+    if (!from || !to || !forms.has(x) || !starts || !ends || !axes?.every((axis) => axis >= 2)) return false;
+    if (node.inputs[4]) return false;
+    if (from.join() === to.join()) return give(y, forms.get(x)!);
+    const pixels = reshaped(forms.get(x)!, [(from[0] * from[1]) / block, from[2], from[3], block]);
+    const cut = emit("Slice", [pixels, ints(starts), ints(ends), ints(axes.map((axis) => axis - 1))]);
+    return give(y, reshaped(cut, to));
+  }
+
+  /** Sums over images, or over images and pixels. */
+  function sum(node: Node): boolean {
+    const [x] = node.inputs as [Value];
+    const from = image(x);
+    const axes = contents(node.inputs[1]);
+    if (!from || !forms.has(x) || integer(node.attributes, "keepdims", 1) !== 0) return false;
+    const [, channels, height, width] = from;
+    const y = node.outputs[0]!;
+    const last = (form: Value, shape: readonly number[]) => {
+      reshaped(form, shape);
+      work.nodes.at(-1)!.outputs[0] = y;
+      isPlain.add(y);
+      return true;
+    };
+    if (axes?.join() === "0") {
+      const summed = emit("ReduceSum", [forms.get(x)!, ints([0])], { keepdims: 1 });
+      return last(emitBlocked("ReorderOutput", [summed], { channels }), [channels, height, width]);
+    }
+    if (axes?.join() !== "0,2,3") return false;
+    const mean = emitBlocked("GlobalAveragePool", [forms.get(x)!]);
+    const total = emit("ReduceSum", [mean, ints([0])], { keepdims: 0 });
+    return last(emit("Mul", [total, scalarOf("float32", height * width)]), [channels]);
+  }
+
+  function average(node: Node): boolean {
+    const [x] = node.inputs as [Value];
+    if (!image(x) || !forms.has(x)) return false;
+    emitBlocked("GlobalAveragePool", [forms.get(x)!]);
+    // Over a single pixel both layouts are one.
+    work.nodes.at(-1)!.outputs[0] = node.outputs[0]!;
+    isPlain.add(node.outputs[0]!);
+    return true;
+  }
+
+  /** A·Bᵀ of images with channels in front: as Aᵀ·B of images with channels at the end, which blocked ones are sooner. */
+  function product(node: Node): boolean {
+    const [a, b, c] = node.inputs as [Value, Value, Value?];
+    const isTurned =
+      integer(node.attributes, "transB", 0) === 1 && integer(node.attributes, "transA", 0) === 0;
+    if (c || !isTurned) return false;
+    const [left, right] = [turnedImage(a), turnedImage(b)];
+    if (!left || !right) return false;
+    emit("Gemm", [pixelsOf(left), pixelsOf(right)], { transA: 1 });
+    work.nodes.at(-1)!.outputs[0] = node.outputs[0]!;
+    isPlain.add(node.outputs[0]!);
+    return true;
+  }
+  /** The blocked image that a matrix [C, N·H·W] is made of. */
+  function turnedImage(value: Value): Value | null {
+    const channels = extents(value)?.[0];
+    let node = makers.get(value);
+    while (node?.opType === "Reshape") node = makers.get(node.inputs[0]!);
+    if (node?.opType !== "Transpose" || list(node.attributes, "perm")?.join() !== "1,0,2,3") return null;
+    const x = node.inputs[0]!;
+    return forms.has(x) && image(x)?.[1] === channels ? x : null;
+  }
+  /** [N·H·W, C] */
+  function pixelsOf(value: Value): Value {
+    const known = channelsLast.get(value);
+    if (known) return known;
+    const channels = image(value)![1];
+    const made = reshaped(emitBlocked("ReorderOutput", [forms.get(value)!], { channels, channels_last: 1 }), [
+      -1,
+      channels,
+    ]);
+    channelsLast.set(value, made);
+    return made;
+  }
+
+  /** Elementwise: on the blocked forms where one is there; what is one number a channel is spread over pixels. */
+  function each(node: Node): boolean {
+    const y = node.outputs[0]!;
+    const to = image(y);
+    const inputs = node.inputs.filter((input) => input !== null);
+    if (!to || node.outputs.length > 1 || !inputs.some((input) => forms.has(input))) return false;
+    const kinds = inputs.map((input) => {
+      const shape = extents(input);
+      if (!shape) return null;
+      if (shape.length === 4 && shape.join() === to.join())
+        return forms.has(input) || dtype(input) === "float32" ? "image" : null;
+      if (shape.every((extent) => extent === 1)) return "number";
+      const [n = 1, c, ...rest] = [...new Array(4 - shape.length).fill(1), ...shape];
+      const isChannels = c === to[1] && (n === 1 || n === to[0]) && rest.every((extent) => extent === 1);
+      return isChannels ? "channels" : null;
+    });
+    if (kinds.includes(null)) return false;
+    const isSpread = kinds.includes("channels");
+    const [images, channels, height, width] = to;
+    const given = node.inputs.map((input) => {
+      if (!input) return null;
+      const kind = kinds[inputs.indexOf(input)];
+      if (kind === "image") {
+        const form = blockedForm(input);
+        return isSpread ? reshaped(form, [images, channels / block, height * width, block]) : form;
+      }
+      plain(input);
+      return kind === "number" ? input : reshaped(input, [-1, channels / block, 1, block]);
+    });
+    const made = emit(node.opType, given, Object.fromEntries(node.attributes));
+    return give(y, isSpread ? reshaped(made, to) : made);
+  }
+}
+
+/** Positions of a kernel after its axes (2: height, 3: width) are turned round. */
+function flippedOrder(height: number, width: number, axes: readonly number[]): number[] {
+  return Array.from({ length: height * width }, (_, at) => {
+    const [row, column] = [Math.floor(at / width), at % width];
+    return (
+      (axes.includes(2) ? height - 1 - row : row) * width + (axes.includes(3) ? width - 1 - column : column)
+    );
+  });
+}
+
+function integer(attributes: Attributes, name: string, otherwise: number): number {
+  const value = attributes.get(name);
+  return value?.type === "int" ? Number(value.value) : otherwise;
+}
+
+function list(attributes: Attributes, name: string): readonly number[] | null {
+  const value = attributes.get(name);
+  return value?.type === "ints" ? value.value.map(Number) : null;
+}
