@@ -1,9 +1,12 @@
 import { readFileSync } from "node:fs";
+import * as module from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
-import { build, emptyGraph } from "../ir/build.ts";
+import { build, emptyGraph, modelOf } from "../ir/build.ts";
+import { writeModel } from "../onnx/write.ts";
 import * as ops from "../ops/index.ts";
 import * as microsoft from "../ops/microsoft/index.ts";
 import type { Op } from "../ops/op.ts";
+import { ort } from "../runtime/ort.ts";
 import { float32 } from "../tensor.ts";
 import { gradients } from "./gradients.ts";
 
@@ -81,6 +84,22 @@ describe("gradients", () => {
       expect(() => gradients(graph, above, [w])).toThrow(`node "above" (${opType})`);
     },
   );
+
+  it("multiplies what passes a value by its factor, on the way to all that lies below", async () => {
+    const { graph, b, w, total } = start();
+    const inner = b.apply("Mul", [w, w]);
+    const loss = total(
+      b.apply("Add", [b.apply("Mul", [inner, inner]), b.apply("Mul", [w, float32([], [3])])]),
+    );
+    graph.outputs.push(loss);
+    const made = gradients(graph, loss, [w], { factors: new Map([[inner, -0.5]]) });
+    const session = await ort(module as never).load(writeModel(modelOf(made.graph)));
+    const results = await session.run({ w: float32([2, 2], [1, 2, 0, -1]) });
+    // w⁴ + 3w, of which the first part comes by way of w².
+    const expected = [1, 2, 0, -1].map((x) => -0.5 * 4 * x ** 3 + 3);
+    expect(Array.from(results[made.gradients.get(w)!.name]!.data as Float32Array)).toEqual(expected);
+    await session.close();
+  });
 
   it("refuses a loss that is no single number, and a parameter it does not depend on", () => {
     const { graph, b, w, total } = start();

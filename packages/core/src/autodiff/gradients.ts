@@ -16,6 +16,11 @@ export interface GradientOptions {
   readonly opset?: number;
   /** Shapes of inputs that the graph leaves open. */
   readonly given?: ReadonlyMap<Value, Shape>;
+  /**
+   * Factors on the gradients of values on their way down: below a value with −λ a classifier of domains is trained against
+   * (gradient reversal; Ganin and Lempitsky 2015, https://arxiv.org/abs/1409.7495), below one with 0 nothing is.
+   */
+  readonly factors?: ReadonlyMap<Value, number>;
 }
 
 /** A graph that computes a loss and its gradients. */
@@ -42,7 +47,7 @@ export function gradients(
   parameters: readonly Value[],
   options: GradientOptions = {},
 ): Differentiated {
-  const { opset = 17, given } = options;
+  const { opset = 17, given, factors } = options;
   const work: Graph = {
     ...graph,
     inputs: [...graph.inputs],
@@ -63,10 +68,16 @@ export function gradients(
   while (decompose()) follow();
   const forward = [...work.nodes];
   const found = new Map<Value, Value[]>([[loss, [g.constant(scalarOf(lossType.dtype, 1))]]]);
+  const scaled = new Set<Value>();
   const total = (value: Value): Value | null => {
     const parts = found.get(value);
     if (!parts) return null;
-    if (parts.length > 1) found.set(value, [g.op("Sum", parts)]);
+    const factor = factors?.get(value) ?? 1;
+    if (parts.length > 1 || (factor !== 1 && !scaled.has(value))) {
+      const sum = parts.length > 1 ? g.op("Sum", parts) : parts[0]!;
+      found.set(value, [factor === 1 ? sum : g.mul(factor, sum)]);
+      scaled.add(value);
+    }
     return found.get(value)![0]!;
   };
   for (const node of forward.reverse()) {

@@ -125,7 +125,7 @@ const SAMPLES: Record<string, readonly Sample[]> = {
   Mish: [single],
   Swish: [],
   Gelu: [],
-  Softmax: [shapes, { x: [[2, 3, 2]], attributes: { axis: 1 } }],
+  Softmax: [{ x: [[2, 3, 2]], attributes: { axis: 0 } }, shapes, { x: [[2, 3, 2]], attributes: { axis: 1 } }],
   LogSoftmax: [shapes, { x: [[2, 3, 2]], attributes: { axis: 1 } }],
   MatMul: [
     {
@@ -185,6 +185,15 @@ const SAMPLES: Record<string, readonly Sample[]> = {
     },
   ],
   Einsum: [
+    {
+      x: [
+        [2, 3, 2],
+        [2, 2, 4],
+        [4, 3],
+      ],
+      attributes: { equation: "bij,bjk,kl->bil" },
+    },
+    { x: [[3], [4]], attributes: { equation: "i,j->ij" } },
     {
       x: [
         [2, 3],
@@ -357,6 +366,19 @@ const SAMPLES: Record<string, readonly Sample[]> = {
   LSTM: [
     {
       x: [
+        [2, 2, 3],
+        [1, 8, 3],
+        [1, 8, 2],
+        [1, 16],
+      ],
+      rest: [null, states(1, 2, 2), states(1, 2, 2)],
+      attributes: { hidden_size: 2, direction: "reverse" },
+      outputs: 3,
+      dtype: "float32",
+      range: [-1, 1],
+    },
+    {
+      x: [
         [3, 2, 2],
         [1, 12, 2],
         [1, 12, 3],
@@ -385,6 +407,19 @@ const SAMPLES: Record<string, readonly Sample[]> = {
     {
       x: [
         [3, 2, 2],
+        [2, 6, 2],
+        [2, 6, 2],
+        [2, 12],
+      ],
+      rest: [{ dtype: "int32", shape: [2], data: Int32Array.of(3, 1) }, states(2, 2, 2)],
+      attributes: { hidden_size: 2, direction: "bidirectional" },
+      outputs: 2,
+      dtype: "float32",
+      range: [-1, 1],
+    },
+    {
+      x: [
+        [3, 2, 2],
         [1, 9, 2],
         [1, 9, 3],
         [1, 18],
@@ -407,6 +442,17 @@ const SAMPLES: Record<string, readonly Sample[]> = {
     },
   ],
   RNN: [
+    {
+      x: [
+        [2, 3, 2],
+        [2, 2, 2],
+        [2, 2, 2],
+      ],
+      attributes: { hidden_size: 2, direction: "bidirectional" },
+      outputs: 2,
+      dtype: "float32",
+      range: [-1, 1],
+    },
     {
       x: [
         [3, 2, 2],
@@ -660,6 +706,15 @@ const UNSAMPLED: Record<string, string> = {
   ScatterElements: "its indices stand between: tested apart below",
   Gelu: "of operator set 20: tested apart below",
 };
+
+/** States before the first step. */
+function states(...shape: number[]): Tensor {
+  return {
+    dtype: "float32",
+    shape,
+    data: Float32Array.from({ length: sizeOf(shape) }, (_, i) => 0.3 - 0.2 * i),
+  };
+}
 
 function strings(...values: string[]): AttributeValue {
   return { type: "strings", value: values.map((value) => new TextEncoder().encode(value)) };

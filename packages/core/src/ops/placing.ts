@@ -59,8 +59,9 @@ export const Resize = rule((g, at) => {
   const from = at.extents(x);
   const to = at.extents(at.y);
   const rank = from.length;
-  for (const name of ["axes", "keep_aspect_ratio_policy"])
-    if (at.node.attributes.has(name)) at.refuse(`with the attribute ${name} has no gradient rule`);
+  if (at.node.attributes.has("axes")) at.refuse("with the attribute axes has no gradient rule");
+  if (at.text("keep_aspect_ratio_policy", "stretch") !== "stretch")
+    at.refuse("keeps the aspect ratio, which has no gradient rule");
   if (at.text("coordinate_transformation_mode", "half_pixel") === "tf_crop_and_resize")
     at.refuse("crops, which has no gradient rule");
   let dx = at.dy;
