@@ -61,8 +61,9 @@ export interface ExtractedFeatures {
   close(): Promise<void>;
 }
 
-/** After so many rows, or so many milliseconds, what is computed goes to the disk: a kill loses no more than that. */
+/** After so many rows, bytes or milliseconds, what is computed goes to the disk: a kill loses no more than that. */
 const SEGMENT_ROWS = 1024;
+const SEGMENT_BYTES = 2 ** 24;
 const SEGMENT_MS = 2000;
 /** Changes when equal settings come to give other features. */
 const VERSION = 1;
@@ -227,12 +228,16 @@ async function fill(
       batchSize,
       onError,
       signal,
-      async onBatch(batch, { data }) {
+      async onBatch(batch, { data: values }) {
+        const data = values as Float32Array;
         pending.keys.push(...batch.map(({ key }) => key));
-        pending.values.push(data as Float32Array);
+        pending.values.push(data);
         computed += batch.length;
         onDone((done += batch.length));
-        if (pending.keys.length >= SEGMENT_ROWS || performance.now() - flushed > SEGMENT_MS) await flush();
+        const isFull =
+          pending.keys.length >= SEGMENT_ROWS ||
+          pending.keys.length * data.byteLength >= SEGMENT_BYTES * batch.length;
+        if (isFull || performance.now() - flushed > SEGMENT_MS) await flush();
       },
       onSkip({ index }, reason) {
         failures.set(index, reason);
