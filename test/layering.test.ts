@@ -22,7 +22,7 @@ const arrows: Record<string, readonly string[]> = {
   active: [],
   evaluate: [],
   features: ["onnx", "runtime", "data"],
-  heads: ["ops", "runtime"],
+  heads: ["onnx", "ops", "runtime"],
   training: ["autodiff", "optim", "onnx", "runtime", "data", "heads"],
   taggers: ["training", "words"],
 };

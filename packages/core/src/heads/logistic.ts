@@ -1,16 +1,16 @@
 import { build } from "../ir/build.ts";
 import type { Graph, Value } from "../ir/graph.ts";
-import { lbfgs } from "../linalg/lbfgs.ts";
 import { resolveSettings } from "../options.ts";
-import { type Features, float32, isSparse, type Matrix, matrix, takeFeatures } from "../tensor.ts";
+import { type Features, float32, isSparse, type Matrix, matrix } from "../tensor.ts";
 import { requireFittable, requirePredictable, rowWeights } from "./check.ts";
-import type { Classifier, FitContext, Head } from "./head.ts";
+import type { Classifier, Head } from "./head.ts";
+import { linearRows } from "./linear-rows.ts";
+import { solveLinear } from "./linear-solver.ts";
+import { logSoftmax, softmaxLoss } from "./softmax-loss.ts";
+import { chooseStrength } from "./strength.ts";
 
-/** Strengths tried where none is given; each starts from the solution of the one before. */
-const STRENGTHS: readonly number[] = [0.01, 0.1, 1, 10, 100, 1000, 10_000];
-const FOLDS = 5;
-/** Rows beyond which the strength is chosen on a stratified part of them. */
-const CHOSEN_ON = 6000;
+/** Strengths tried where none is given: half decades. */
+const STRENGTHS: readonly number[] = Array.from({ length: 13 }, (_, k) => 0.01 * 10 ** (k / 2));
 
 const options = {
   strength: {
@@ -23,16 +23,17 @@ const options = {
   normalise: { type: "boolean", default: true, about: "divide each row of features by its length first" },
   tolerance: {
     type: "number",
-    default: 1e-5,
+    default: 1e-6,
     min: 1e-14,
     max: 1,
-    about: "largest element of the gradient that ends the fit, relative to the start",
+    about: "distance from the least objective, relative to it, that ends the fit",
   },
 } as const;
 
 /**
  * Multinomial logistic regression with an L2 penalty: minimises C · Σ w_i · −log p(y_i | x_i) + ½‖W‖², the intercept
- * free, which is scikit-learn's `LogisticRegression(C)`. Left open, C is chosen by stratified cross-validation on log loss.
+ * free, which is scikit-learn's `LogisticRegression(C)`, in two classes too, where W is the one column of their difference.
+ * Left open, C is chosen by stratified cross-validation on log loss.
  */
 export const logistic: Head = {
   about: "multinomial logistic regression with an L2 penalty, its strength by cross-validation",
@@ -40,53 +41,102 @@ export const logistic: Head = {
   async fit(features, labels, given, context) {
     requireFittable(features, labels, context);
     const settings = resolveSettings("logistic", options, given);
-    const rows = settings.normalise ? normalised(features) : features;
+    const { classes } = context;
+    const learnt = settings.normalise ? normalised(features) : features;
     const weights = rowWeights(labels, context);
-    const problem: Problem = { rows, labels, weights, classes: context.classes };
-    const strength = settings.strength ?? chooseStrength(problem, context);
-    const solution = solve(problem, strength, settings.tolerance, null);
-    return classifier(solution, features.columns, context.classes, settings.normalise, strength);
+    const choice = { features: learnt, labels, weights, context, loss: softmaxLoss, strengths: STRENGTHS };
+    const strength =
+      settings.strength ??
+      (await chooseStrength({ ...choice, measure: (...held) => logLoss(classes, ...held) }))?.strength ??
+      1;
+    const rows = await linearRows(learnt, context.runtime);
+    try {
+      const moment = await rows.moment(weights);
+      const problem = { rows, labels, weights: [weights], classes, loss: softmaxLoss };
+      const theta = await solveLinear(problem, { strength, tolerance: settings.tolerance, moment });
+      const lifted = rows.lift(theta, softmaxLoss.columns(classes));
+      return classifier(byFeature(lifted, features.columns, classes), {
+        d: features.columns,
+        classes,
+        normalise: settings.normalise,
+        strength,
+      });
+    } finally {
+      await rows.close();
+    }
   },
 };
 
-interface Problem {
-  readonly rows: Features;
-  readonly labels: Int32Array;
-  readonly weights: Float64Array;
-  readonly classes: number;
+/** Weighted log loss of scores [N, K]; rows without a number are left out. */
+function logLoss(classes: number, scores: Float64Array, labels: Int32Array, weights: Float64Array): number {
+  const K = softmaxLoss.columns(classes);
+  const row = new Float64Array(K);
+  let loss = 0;
+  for (let i = 0; i < labels.length; i++) {
+    if (Number.isNaN(scores[i * K]!)) continue;
+    for (let k = 0; k < K; k++) row[k] = scores[i * K + k]!;
+    loss += softmaxLoss.derive(row, 0, K, labels[i]!, weights[i]!);
+  }
+  return loss;
 }
 
-/** Coefficients [D, C] row by row, then the intercepts [C]. */
-function solve(
-  { rows, labels, weights, classes }: Problem,
-  strength: number,
-  tolerance: number,
-  start: Float64Array | null,
-): Float64Array {
-  const d = rows.columns;
-  const size = (d + 1) * classes;
-  const scores = new Float64Array(classes);
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const scale = 1 / (strength * total); // the objective is divided by C·Σw, which keeps steps near 1 for any C
-  const objective = (w: Float64Array, gradient: Float64Array): number => {
-    let value = 0;
-    gradient.fill(0);
-    for (let i = 0; i < rows.rows; i++) {
-      scoresOfRow(rows, i, w, d, classes, scores);
-      const weight = weights[i]! / total;
-      value -= weight * logSoftmax(scores, labels[i]!);
-      for (let c = 0; c < classes; c++) scores[c] = weight * (scores[c]! - (c === labels[i] ? 1 : 0));
-      addOuter(rows, i, scores, d, classes, gradient);
-    }
-    let square = 0;
-    for (let j = 0; j < d * classes; j++) {
-      square += w[j]! * w[j]!;
-      gradient[j]! += scale * w[j]!;
-    }
-    return value + 0.5 * scale * square;
+/** Coefficients [D, C] row by row, then the intercepts [C]; of two classes the first has zeros. */
+function byFeature(theta: Float64Array, d: number, classes: number): Float64Array {
+  const K = softmaxLoss.columns(classes);
+  const first = classes - K;
+  const solution = new Float64Array((d + 1) * classes);
+  for (let k = 0; k < K; k++)
+    for (let j = 0; j <= d; j++) solution[j * classes + first + k] = theta[k * (d + 1) + j]!;
+  return solution;
+}
+
+function classifier(
+  solution: Float64Array,
+  {
+    d,
+    classes,
+    normalise,
+    strength,
+  }: {
+    readonly d: number;
+    readonly classes: number;
+    readonly normalise: boolean;
+    readonly strength: number;
+  },
+): Classifier {
+  const coefficients = Float32Array.from(solution.subarray(0, d * classes));
+  const intercepts = Float32Array.from(solution.subarray(d * classes));
+  return {
+    classes,
+    chosen: { strength },
+    predict(features): Matrix {
+      requirePredictable("logistic", features, d);
+      const rows = normalise ? normalised(features) : features;
+      const probabilities = matrix(features.rows, classes);
+      const scores = new Float64Array(classes);
+      for (let i = 0; i < features.rows; i++) {
+        scoresOfRow(rows, i, solution, d, classes, scores);
+        logSoftmax(scores, 0, classes, 0);
+        probabilities.data.set(scores, i * classes);
+      }
+      return probabilities;
+    },
+    append(graph: Graph, features: Value): Value {
+      const b = build(graph);
+      const input = normalise ? appendNormalised(graph, features) : features;
+      const product = b.apply("MatMul", [
+        input,
+        b.constant(float32([d, classes], coefficients), "coefficients"),
+      ]);
+      const scores = b.apply(
+        "Add",
+        [product, b.constant(float32([classes], intercepts), "intercepts")],
+        {},
+        { name: "scores" },
+      );
+      return b.apply("Softmax", [scores], { axis: 1 });
+    },
   };
-  const from = start ?? new Float64Array(size);
-  return lbfgs(objective, from, { tolerance, iterations: 2000 }).point;
 }
 
 /** scores [C] of row i: xᵀW + b. */
@@ -111,122 +161,6 @@ function scoresOfRow(
     const x = rows.data[from + j]!;
     for (let c = 0; c < classes; c++) scores[c]! += x * w[at++]!;
   }
-}
-
-function addOuter(
-  rows: Features,
-  i: number,
-  residual: Float64Array,
-  d: number,
-  classes: number,
-  gradient: Float64Array,
-): void {
-  for (let c = 0; c < classes; c++) gradient[d * classes + c]! += residual[c]!;
-  if (isSparse(rows)) {
-    for (let k = rows.offsets[i]!; k < rows.offsets[i + 1]!; k++) {
-      const x = rows.values[k]!;
-      const at = rows.indices[k]! * classes;
-      for (let c = 0; c < classes; c++) gradient[at + c]! += x * residual[c]!;
-    }
-    return;
-  }
-  for (let j = 0, at = 0, from = i * d; j < d; j++) {
-    const x = rows.data[from + j]!;
-    for (let c = 0; c < classes; c++) gradient[at++]! += x * residual[c]!;
-  }
-}
-
-/** Turns scores into probabilities in place and returns the log of that of `label`. */
-function logSoftmax(scores: Float64Array, label: number): number {
-  let most = Number.NEGATIVE_INFINITY;
-  for (const score of scores) most = Math.max(most, score);
-  let sum = 0;
-  for (const score of scores) sum += Math.exp(score - most);
-  const log = scores[label]! - most - Math.log(sum);
-  for (let c = 0; c < scores.length; c++) scores[c] = Math.exp(scores[c]! - most) / sum;
-  return log;
-}
-
-/** C by stratified cross-validation on log loss; 1 where a class has a single row and nothing can be held out. */
-function chooseStrength({ rows, labels, weights, classes }: Problem, { random }: FitContext): number {
-  const order = random.fork("folds").permutation(labels.length);
-  const seen = new Int32Array(classes);
-  const rank = new Int32Array(labels.length);
-  for (const i of order) rank[i] = seen[labels[i]!]!++;
-  const smallest = Math.min(...seen);
-  if (smallest < 2) return 1;
-  const folds = Math.min(FOLDS, smallest);
-  const share = Math.ceil(labels.length / CHOSEN_ON);
-  const used = Int32Array.from(
-    [...labels.keys()].filter((i) => rank[i]! % share === 0 || seen[labels[i]!]! < 50),
-  );
-  const losses = new Float64Array(STRENGTHS.length);
-  for (let fold = 0; fold < folds; fold++) {
-    const heldOut = (i: number) => Math.floor(rank[i]! / share) % folds === fold;
-    const part = (keep: (i: number) => boolean): Problem => {
-      const members = used.filter(keep);
-      return {
-        rows: takeFeatures(rows, members),
-        labels: Int32Array.from(members, (i) => labels[i]!),
-        weights: Float64Array.from(members, (i) => weights[i]!),
-        classes,
-      };
-    };
-    const train = part((i) => !heldOut(i));
-    const test = part(heldOut);
-    const scores = new Float64Array(classes);
-    let solution: Float64Array | null = null;
-    for (const [k, strength] of STRENGTHS.entries()) {
-      solution = solve(train, strength, 1e-3, solution);
-      for (let i = 0; i < test.labels.length; i++) {
-        scoresOfRow(test.rows, i, solution, rows.columns, classes, scores);
-        losses[k]! -= test.weights[i]! * logSoftmax(scores, test.labels[i]!);
-      }
-    }
-  }
-  return STRENGTHS[losses.indexOf(Math.min(...losses))]!;
-}
-
-function classifier(
-  solution: Float64Array,
-  d: number,
-  classes: number,
-  normalise: boolean,
-  strength: number,
-): Classifier {
-  const coefficients = Float32Array.from(solution.subarray(0, d * classes));
-  const intercepts = Float32Array.from(solution.subarray(d * classes));
-  return {
-    classes,
-    chosen: { strength },
-    predict(features): Matrix {
-      requirePredictable("logistic", features, d);
-      const rows = normalise ? normalised(features) : features;
-      const probabilities = matrix(features.rows, classes);
-      const scores = new Float64Array(classes);
-      for (let i = 0; i < features.rows; i++) {
-        scoresOfRow(rows, i, solution, d, classes, scores);
-        logSoftmax(scores, 0);
-        probabilities.data.set(scores, i * classes);
-      }
-      return probabilities;
-    },
-    append(graph: Graph, features: Value): Value {
-      const b = build(graph);
-      const input = normalise ? appendNormalised(graph, features) : features;
-      const product = b.apply("MatMul", [
-        input,
-        b.constant(float32([d, classes], coefficients), "coefficients"),
-      ]);
-      const scores = b.apply(
-        "Add",
-        [product, b.constant(float32([classes], intercepts), "intercepts")],
-        {},
-        { name: "scores" },
-      );
-      return b.apply("Softmax", [scores], { axis: 1 });
-    },
-  };
 }
 
 /** Least length that a row is divided by, so that a row of zeros stays one. */

@@ -1,11 +1,15 @@
 /** A smooth function of a point [n] to be minimised: writes its gradient [n] and returns its value. */
-export type Objective = (point: Float64Array, gradient: Float64Array) => number;
+export type Objective = (point: Float64Array, gradient: Float64Array) => number | Promise<number>;
 
 /** When to stop. */
 export interface LbfgsOptions {
   readonly iterations?: number;
   /** Largest element of the gradient at which the point counts as the minimum, relative to that of the start. */
   readonly tolerance?: number;
+  /** Says of a value and its gradient that they are near enough to the minimum; in place of `tolerance`. */
+  readonly enough?: (value: number, gradient: Float64Array) => boolean;
+  /** Share of a value's size that rounding may move it by: the line search takes no offence at as much. */
+  readonly rounding?: number;
   /** Pairs of steps and gradients remembered. */
   readonly memory?: number;
 }
@@ -22,17 +26,22 @@ export interface Minimum {
  * Minimises a smooth convex function from `start` by limited-memory BFGS (Liu and Nocedal 1989, doi:10.1007/BF01589116)
  * with a line search for the weak Wolfe conditions by bisection (Lewis and Overton 2013, doi:10.1007/s10107-012-0514-2).
  */
-export function lbfgs(objective: Objective, start: Float64Array, options: LbfgsOptions = {}): Minimum {
-  const { iterations = 1000, tolerance = 1e-6, memory = 12 } = options;
+export async function lbfgs(
+  objective: Objective,
+  start: Float64Array,
+  options: LbfgsOptions = {},
+): Promise<Minimum> {
+  const { iterations = 1000, tolerance = 1e-6, memory = 12, rounding = 1e-15 } = options;
   const n = start.length;
   let point = Float64Array.from(start);
   let gradient: Float64Array = new Float64Array(n);
-  let value = objective(point, gradient);
+  let value = await objective(point, gradient);
   const limit = tolerance * Math.max(1e-12, largest(gradient));
+  const enough = options.enough ?? ((_, g) => largest(g) <= limit);
   const steps: { s: Float64Array; y: Float64Array; rho: number }[] = [];
   const direction = new Float64Array(n);
   for (let k = 0; k < iterations; k++) {
-    if (largest(gradient) <= limit) return { point, value, iterations: k, converged: true };
+    if (enough(value, gradient)) return { point, value, iterations: k, converged: true };
     twoLoop(gradient, steps, direction);
     let slope = inner(direction, gradient);
     if (!(slope < 0)) {
@@ -41,7 +50,7 @@ export function lbfgs(objective: Objective, start: Float64Array, options: LbfgsO
       slope = inner(direction, gradient);
     }
     const first = steps.length === 0 ? Math.min(1, 1 / Math.sqrt(-slope)) : 1;
-    const found = search(objective, point, value, direction, slope, first);
+    const found = await search(objective, point, value, direction, slope, first, rounding);
     if (found === null) return { point, value, iterations: k, converged: largest(gradient) <= 10 * limit };
     const s = new Float64Array(n);
     const y = new Float64Array(n);
@@ -56,7 +65,7 @@ export function lbfgs(objective: Objective, start: Float64Array, options: LbfgsO
     }
     ({ point, gradient, value } = found);
   }
-  return { point, value, iterations, converged: largest(gradient) <= limit };
+  return { point, value, iterations, converged: enough(value, gradient) };
 }
 
 /** direction = −H · gradient by the two-loop recursion. */
@@ -83,13 +92,14 @@ function twoLoop(
   }
 }
 
-function search(
+async function search(
   objective: Objective,
   point: Float64Array,
   value: number,
   direction: Float64Array,
   slope: number,
   first: number,
+  rounding: number,
 ) {
   let low = 0;
   let high = Number.POSITIVE_INFINITY;
@@ -98,9 +108,9 @@ function search(
     const next = new Float64Array(point.length);
     for (let i = 0; i < next.length; i++) next[i] = point[i]! + step * direction[i]!;
     const gradient = new Float64Array(point.length);
-    const reached = objective(next, gradient);
+    const reached = await objective(next, gradient);
     // A value equal up to rounding is as low as numbers can say.
-    const slack = 1e-15 * Math.abs(value);
+    const slack = rounding * Math.abs(value);
     if (!(reached <= value + 1e-4 * step * slope + slack)) high = step;
     else if (inner(gradient, direction) < 0.9 * slope) low = step;
     else return { point: next, gradient, value: reached };

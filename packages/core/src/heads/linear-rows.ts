@@ -1,0 +1,354 @@
+import { build, emptyGraph, modelOf } from "../ir/build.ts";
+import { pivotedCholesky, solveUpper } from "../linalg/cholesky.ts";
+import { addRowProducts, columnGram, type Reals, rowGram, transposedProduct } from "../linalg/product.ts";
+import { writeModel } from "../onnx/write.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { type Features, float32, isSparse, type Matrix, type SparseMatrix } from "../tensor.ts";
+
+/** Σ_i w_i · row_i rowᵢᵀ of rows with a 1 appended: [r + 1, r + 1], or its diagonal where r is large. */
+export type Moment = { readonly full: Float64Array } | { readonly diagonal: Float64Array };
+
+/** Turns scores [count, K] of the rows from `from` on into derivatives, in place. */
+export type Turn = (scores: Float64Array, from: number, count: number) => void;
+
+/**
+ * Rows that a linear model is fitted to, in the coordinates that are cheapest: the features themselves, or where rows are
+ * few an orthonormal basis of what they span, which has the same products and the same lengths of coefficients.
+ */
+export interface LinearRows {
+  readonly rows: number;
+  /** r, the number of coordinates. */
+  readonly columns: number;
+  /** Relative error of a sum over all rows. */
+  readonly rounding: number;
+  /** Scores of coefficients [K, r + 1], the last of each row being the intercept, go to `turn`; Σ turned ⊗ (row, 1), [K, r + 1]. */
+  pass(theta: Float64Array, K: number, turn: Turn): Promise<Float64Array>;
+  /** Scores [N, K]. */
+  scores(theta: Float64Array, K: number): Promise<Float64Array>;
+  /** Second moment; of part of the rows where they are many, since it only steers the search. */
+  moment(weights: Float64Array): Promise<Moment>;
+  /** Coefficients of the features [K, D + 1] from coefficients of the coordinates. */
+  lift(theta: Float64Array, K: number): Float64Array;
+  close(): Promise<void>;
+}
+
+/** Rows up to which a basis of what they span is made: the work grows with their cube. */
+const SPANNED = 1000;
+/** Numbers of a block beyond which ONNX Runtime is worth its overhead. */
+const LARGE = 1e6;
+/** Columns and numbers up to which sparse rows are better stored densely: correlations can then steer the search. */
+const NARROW = 1000;
+const SMALL = 1e7;
+/** Rows a column that the second moment is taken over where rows are many. */
+const MOMENT_ROWS = 3;
+/** Rows in flight at a time. */
+const BLOCK = 256;
+
+/** Features [N, D] in the coordinates that suit them; ONNX Runtime does the products where they are large. */
+export async function linearRows(features: Features, runtime: Runtime | undefined): Promise<LinearRows> {
+  if (features.rows <= SPANNED && features.rows < features.columns) return spannedRows(features);
+  if (isSparse(features)) {
+    if (features.columns > NARROW || features.rows * features.columns > SMALL) return sparseRows(features);
+    const data = densified(features);
+    return denseRows(data, features.rows, features.columns);
+  }
+  return runtime !== undefined && features.rows * features.columns > LARGE
+    ? await runtimeRows(features, runtime)
+    : denseRows(features.data, features.rows, features.columns);
+}
+
+function denseRows(data: Reals, rows: number, columns: number): LinearRows {
+  const padded = columns + 1;
+  const scoresOf = (
+    coefficients: Float64Array,
+    theta: Float64Array,
+    K: number,
+    from: number,
+    count: number,
+  ) => {
+    const scores = new Float64Array(count * K);
+    for (let i = 0; i < count; i++)
+      for (let k = 0; k < K; k++) scores[i * K + k] = theta[k * padded + columns]!;
+    const part = data.subarray(from * columns, (from + count) * columns);
+    addRowProducts(part, count, coefficients, K, columns, scores);
+    return scores;
+  };
+  return {
+    rows,
+    columns,
+    rounding: 1e-15,
+    async pass(theta, K, turn) {
+      const coefficients = withoutIntercepts(theta, K, columns);
+      const gradient = new Float64Array(K * padded);
+      for (let from = 0; from < rows; from += BLOCK) {
+        const count = Math.min(BLOCK, rows - from);
+        const scores = scoresOf(coefficients, theta, K, from, count);
+        turn(scores, from, count);
+        const part = data.subarray(from * columns, (from + count) * columns);
+        addBordered(gradient, transposedProduct(scores, K, part, columns, count), scores, K);
+      }
+      return gradient;
+    },
+    async scores(theta, K) {
+      return scoresOf(withoutIntercepts(theta, K, columns), theta, K, 0, rows);
+    },
+    async moment(weights) {
+      const { sample, sums, mass } = sampled(data, rows, columns, weights);
+      return { full: bordered(columnGram(sample, sample.length / columns, columns), columns, sums, mass) };
+    },
+    lift: (theta) => theta,
+    async close() {},
+  };
+}
+
+/** Every so-many-th row times the root of its weight, the weighted sums of the rows, and of the weights. */
+function sampled(data: Reals, rows: number, columns: number, weights: Float64Array) {
+  const stride = Math.max(1, Math.floor(rows / (MOMENT_ROWS * Math.max(columns, 100))));
+  const some = Math.ceil(rows / stride);
+  const sample = new Float32Array(some * columns);
+  const sums = new Float64Array(columns);
+  let mass = 0;
+  for (let i = 0, k = 0; i < rows; i += stride, k += columns) {
+    const weight = weights[i]! * stride;
+    const root = Math.sqrt(weight);
+    mass += weight;
+    for (let j = 0; j < columns; j++) {
+      const value = data[i * columns + j]!;
+      sample[k + j] = root * value;
+      sums[j]! += weight * value;
+    }
+  }
+  return { sample, sums, mass };
+}
+
+/** Few rows: F with F Fᵀ = X Xᵀ stands for X, and V for W = Q V with orthonormal Q. */
+function spannedRows(features: Features): LinearRows {
+  const { rows: n, columns: d } = features;
+  const gram = isSparse(features) ? sparseGram(features) : rowGram(features.data, n, d);
+  const { rank, pivots, factor } = pivotedCholesky(gram, n, 1e-12);
+  const dense = denseRows(factor, n, rank);
+  const triangle = new Float64Array(rank * rank);
+  for (const [j, pivot] of pivots.entries())
+    triangle.set(factor.subarray(pivot * rank, (pivot + 1) * rank), j * rank);
+  return {
+    ...dense,
+    lift(theta, K) {
+      const lifted = new Float64Array(K * (d + 1));
+      for (let k = 0; k < K; k++) {
+        const v = theta.slice(k * (rank + 1), k * (rank + 1) + rank);
+        solveUpper(triangle, rank, v);
+        const row = lifted.subarray(k * (d + 1), (k + 1) * (d + 1));
+        for (const [j, pivot] of pivots.entries()) addRow(features, pivot, v[j]!, row);
+        row[d] = theta[k * (rank + 1) + rank]!;
+      }
+      return lifted;
+    },
+  };
+}
+
+function densified({ rows, columns, offsets, indices, values }: SparseMatrix): Float32Array {
+  const data = new Float32Array(rows * columns);
+  for (let i = 0; i < rows; i++)
+    for (let p = offsets[i]!; p < offsets[i + 1]!; p++) data[i * columns + indices[p]!] = values[p]!;
+  return data;
+}
+
+function addRow(features: Features, i: number, scale: number, into: Float64Array): void {
+  if (isSparse(features)) {
+    for (let p = features.offsets[i]!; p < features.offsets[i + 1]!; p++)
+      into[features.indices[p]!]! += scale * features.values[p]!;
+    return;
+  }
+  const from = i * features.columns;
+  for (let j = 0; j < features.columns; j++) into[j]! += scale * features.data[from + j]!;
+}
+
+function sparseGram({ rows, columns, offsets, indices, values }: SparseMatrix): Float64Array {
+  const gram = new Float64Array(rows * rows);
+  const spread = new Float64Array(columns);
+  for (let i = 0; i < rows; i++) {
+    for (let p = offsets[i]!; p < offsets[i + 1]!; p++) spread[indices[p]!] = values[p]!;
+    for (let j = 0; j <= i; j++) {
+      let sum = 0;
+      for (let p = offsets[j]!; p < offsets[j + 1]!; p++) sum += values[p]! * spread[indices[p]!]!;
+      gram[i * rows + j] = sum;
+      gram[j * rows + i] = sum;
+    }
+    for (let p = offsets[i]!; p < offsets[i + 1]!; p++) spread[indices[p]!] = 0;
+  }
+  return gram;
+}
+
+function sparseRows({ rows, columns, offsets, indices, values }: SparseMatrix): LinearRows {
+  const padded = columns + 1;
+  const scoresOf = (byTerm: Float64Array, i: number, K: number, scores: Float64Array, o: number) => {
+    const end = offsets[i + 1]!;
+    if (K === 1) {
+      let sum = byTerm[columns]!;
+      for (let p = offsets[i]!; p < end; p++) sum += values[p]! * byTerm[indices[p]!]!;
+      scores[o] = sum;
+      return;
+    }
+    for (let k = 0; k < K; k++) scores[o + k] = byTerm[columns * K + k]!;
+    for (let p = offsets[i]!; p < end; p++) {
+      const x = values[p]!;
+      const at = indices[p]! * K;
+      for (let k = 0; k < K; k++) scores[o + k]! += x * byTerm[at + k]!;
+    }
+  };
+  return {
+    rows,
+    columns,
+    rounding: 1e-15,
+    async pass(theta, K, turn) {
+      const byTerm = K === 1 ? theta : transposed(theta, K, padded); // the K numbers of a term side by side
+      const sums = new Float64Array(padded * K);
+      const scores = new Float64Array(K);
+      for (let i = 0; i < rows; i++) {
+        scoresOf(byTerm, i, K, scores, 0);
+        turn(scores, i, 1);
+        for (let k = 0; k < K; k++) sums[columns * K + k]! += scores[k]!;
+        const end = offsets[i + 1]!;
+        if (K === 1) {
+          const residual = scores[0]!;
+          if (residual !== 0)
+            for (let p = offsets[i]!; p < end; p++) sums[indices[p]!]! += values[p]! * residual;
+          continue;
+        }
+        for (let p = offsets[i]!; p < end; p++) {
+          const x = values[p]!;
+          const at = indices[p]! * K;
+          for (let k = 0; k < K; k++) sums[at + k]! += x * scores[k]!;
+        }
+      }
+      return K === 1 ? sums : transposed(sums, padded, K);
+    },
+    async scores(theta, K) {
+      const byTerm = K === 1 ? theta : transposed(theta, K, padded);
+      const scores = new Float64Array(rows * K);
+      for (let i = 0; i < rows; i++) scoresOf(byTerm, i, K, scores, i * K);
+      return scores;
+    },
+    async moment(weights) {
+      const diagonal = new Float64Array(padded);
+      for (let i = 0; i < rows; i++) {
+        const w = weights[i]!;
+        for (let p = offsets[i]!; p < offsets[i + 1]!; p++) diagonal[indices[p]!]! += w * values[p]! ** 2;
+        diagonal[columns]! += w;
+      }
+      return { diagonal };
+    },
+    lift: (theta) => theta,
+    async close() {},
+  };
+}
+
+/** Dense rows that stay in ONNX Runtime, which multiplies them in float32 on all its threads. */
+async function runtimeRows({ rows, columns, data }: Matrix, runtime: Runtime): Promise<LinearRows> {
+  const session = await runtime.load(productModel());
+  const moments = await runtime.load(momentModel());
+  await session.bind({ x: float32([rows, columns], data) });
+  const padded = columns + 1;
+  const empty = (n: number) => float32([n, 1], new Float32Array(n));
+  const scoresOf = async (theta: Float64Array, K: number) => {
+    const coefficients = new Float32Array(columns * K);
+    for (let k = 0; k < K; k++)
+      for (let j = 0; j < columns; j++) coefficients[j * K + k] = theta[k * padded + j]!;
+    const feeds = { coefficients: float32([columns, K], coefficients), left: empty(rows) };
+    const answer = await session.run(feeds, ["scores"], { transfer: true });
+    const scores = Float64Array.from(answer.scores!.data as Float32Array);
+    for (let i = 0; i < rows; i++)
+      for (let k = 0; k < K; k++) scores[i * K + k]! += theta[k * padded + columns]!;
+    return scores;
+  };
+  return {
+    rows,
+    columns,
+    rounding: 1e-7,
+    async pass(theta, K, turn) {
+      const scores = await scoresOf(theta, K);
+      turn(scores, 0, rows);
+      const feeds = {
+        coefficients: empty(columns),
+        left: float32([rows, K], Float32Array.from(scores)),
+      };
+      const answer = await session.run(feeds, ["gradient"], { transfer: true });
+      const gradient = new Float64Array(K * padded);
+      addBordered(gradient, answer.gradient!.data as Float32Array, scores, K);
+      return gradient;
+    },
+    scores: scoresOf,
+    async moment(weights) {
+      const { sample, sums, mass } = sampled(data, rows, columns, weights);
+      const x = float32([sample.length / columns, columns], sample);
+      const { gram } = await moments.run({ x }, ["gram"], { transfer: true });
+      return { full: bordered(Float64Array.from(gram!.data as Float32Array), columns, sums, mass) };
+    },
+    lift: (theta) => theta,
+    async close() {
+      await session.close();
+      await moments.close();
+    },
+  };
+}
+
+/** scores = x · coefficients and gradient = leftᵀ · x, of which a run computes the one it is asked for. */
+function productModel(): Uint8Array {
+  const graph = emptyGraph("products");
+  const b = build(graph);
+  const x = b.input("x", "float32", ["rows", "columns"]);
+  const coefficients = b.input("coefficients", "float32", ["columns", "outputs"]);
+  const left = b.input("left", "float32", ["rows", "width"]);
+  const scores = b.apply("MatMul", [x, coefficients], {}, { name: "scores" });
+  const gradient = b.apply("Gemm", [left, x], { transA: 1 }, { name: "gradient" });
+  graph.outputs.push(
+    Object.assign(scores, { dtype: "float32", shape: ["rows", "outputs"] }),
+    Object.assign(gradient, { dtype: "float32", shape: ["width", "columns"] }),
+  );
+  return writeModel(modelOf(graph));
+}
+
+/** gram = xᵀ · x. */
+function momentModel(): Uint8Array {
+  const graph = emptyGraph("moment");
+  const b = build(graph);
+  const x = b.input("x", "float32", ["rows", "columns"]);
+  const gram = b.apply("Gemm", [x, x], { transA: 1 }, { name: "gram" });
+  graph.outputs.push(Object.assign(gram, { dtype: "float32", shape: ["columns", "columns"] }));
+  return writeModel(modelOf(graph));
+}
+
+function transposed(a: Float64Array, rows: number, columns: number): Float64Array {
+  const t = new Float64Array(a.length);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) t[j * rows + i] = a[i * columns + j]!;
+  return t;
+}
+
+function withoutIntercepts(theta: Float64Array, K: number, columns: number): Float64Array {
+  const coefficients = new Float64Array(K * columns);
+  for (let k = 0; k < K; k++)
+    coefficients.set(theta.subarray(k * (columns + 1), k * (columns + 1) + columns), k * columns);
+  return coefficients;
+}
+
+/** Adds products [K, r] and, as a last column, the sums of the derivatives [count, K]. */
+function addBordered(gradient: Float64Array, products: Reals, derivatives: Float64Array, K: number): void {
+  const columns = products.length / K;
+  const padded = columns + 1;
+  for (let k = 0; k < K; k++) {
+    for (let j = 0; j < columns; j++) gradient[k * padded + j]! += products[k * columns + j]!;
+    for (let i = k; i < derivatives.length; i += K) gradient[k * padded + columns]! += derivatives[i]!;
+  }
+}
+
+/** A symmetric matrix [n, n] with one more row and column. */
+function bordered(a: Float64Array, n: number, border: Float64Array, corner: number): Float64Array {
+  const out = new Float64Array((n + 1) * (n + 1));
+  for (let i = 0; i < n; i++) {
+    out.set(a.subarray(i * n, (i + 1) * n), i * (n + 1));
+    out[i * (n + 1) + n] = border[i]!;
+    out[n * (n + 1) + i] = border[i]!;
+  }
+  out[n * (n + 1) + n] = corner;
+  return out;
+}

@@ -1,0 +1,141 @@
+import { cholesky, solveLower, solveUpper } from "../linalg/cholesky.ts";
+import { lbfgs } from "../linalg/lbfgs.ts";
+import type { LinearRows, Moment } from "./linear-rows.ts";
+
+/** A loss of linear scores, in the form that the solver needs. */
+export interface LinearLoss {
+  /** Scores a row has: K. */
+  columns(classes: number): number;
+  /** About how much the loss curves in one score, to start from. */
+  curvature(classes: number): number;
+  /** Whether the intercept is penalised like every coefficient. */
+  readonly penalisesIntercept: boolean;
+  /** Loss of the scores at `o` [K] of a row of `label`, times `weight`; the scores become its derivatives. */
+  derive(scores: Float64Array, o: number, K: number, label: number, weight: number): number;
+}
+
+/** What linear models are fitted to: labels [N], and for each model made at once the weight of each row [N]. */
+export interface LinearProblem {
+  readonly rows: LinearRows;
+  readonly labels: Int32Array;
+  readonly weights: readonly Float64Array[];
+  readonly classes: number;
+  readonly loss: LinearLoss;
+}
+
+/** How exactly to solve, and from where. */
+export interface SolveOptions {
+  /** C. */
+  readonly strength: number;
+  /** Distance from the least objective, relative to it, that ends the fit. */
+  readonly tolerance: number;
+  /** Coefficients [M · K, r + 1] of the M models to start from; zeros where left out. */
+  readonly start?: Float64Array | null;
+  /** Second moment Σ w x xᵀ of the rows of one model. */
+  readonly moment: Moment;
+}
+
+/**
+ * Coefficients [M · K, r + 1] of M models, each minimising C Σ w · loss + ½‖W‖². All are searched at once, by L-BFGS in
+ * coordinates in which the objective curves about alike in all directions: those of the fixed bound on the Hessian
+ * κ Σ w x xᵀ + I / C (Böhning 1992, doi:10.1007/BF00048682), where half the squared gradient is about the distance
+ * from the least objective.
+ */
+export async function solveLinear(problem: LinearProblem, options: SolveOptions): Promise<Float64Array> {
+  const { rows, labels, weights, classes, loss } = problem;
+  const { strength, tolerance, start, moment } = options;
+  const K = loss.columns(classes);
+  const padded = rows.columns + 1;
+  const total = weights[0]!.reduce((sum, weight) => sum + weight, 0);
+  const ridge = 1 / (strength * total);
+  const change = preconditioner(moment, loss.curvature(classes) / total, ridge, loss.penalisesIntercept);
+  const width = weights.length * K;
+  const objective = async (point: Float64Array, gradient: Float64Array): Promise<number> => {
+    const theta = point.slice();
+    change.forward(theta);
+    let value = 0;
+    const sums = await rows.pass(theta, width, (scores, from, count) => {
+      for (let i = 0; i < count; i++)
+        for (const [m, own] of weights.entries()) {
+          const o = i * width + m * K;
+          const weight = own[from + i]!;
+          if (weight === 0) scores.fill(0, o, o + K);
+          else value += loss.derive(scores, o, K, labels[from + i]!, weight / total);
+        }
+    });
+    gradient.set(sums);
+    for (let i = 0; i < theta.length; i++) {
+      if (!loss.penalisesIntercept && i % padded === rows.columns) continue;
+      value += 0.5 * ridge * theta[i]! * theta[i]!;
+      gradient[i]! += ridge * theta[i]!;
+    }
+    change.backward(gradient);
+    return value;
+  };
+  const { point } = await lbfgs(objective, start ? change.inverse(start) : new Float64Array(width * padded), {
+    enough: (value, gradient) => 0.5 * squareOf(gradient) <= SAFETY * tolerance * value,
+    rounding: rows.rounding,
+    iterations: 2000,
+    memory: MEMORY,
+  });
+  change.forward(point);
+  return point;
+}
+
+/** The objective may curve this much less than its bound says, and the distance from its least value be as much more. */
+const SAFETY = 0.1;
+const MEMORY = 12;
+
+/** Changes coefficients [K, r + 1] into coordinates in which the objective curves about alike in all directions. */
+interface Preconditioner {
+  /** L⁻ᵀ: from these coordinates to coefficients, in place. */
+  forward(theta: Float64Array): void;
+  /** L⁻¹: gradients of coefficients to gradients in these coordinates, in place. */
+  backward(gradient: Float64Array): void;
+  /** Lᵀ: from coefficients to these coordinates. */
+  inverse(theta: Float64Array): Float64Array;
+}
+
+function preconditioner(moment: Moment, bound: number, ridge: number, onIntercept: boolean): Preconditioner {
+  if ("diagonal" in moment) {
+    const n = moment.diagonal.length;
+    const ridgeOf = (j: number) => (j < n - 1 || onIntercept ? ridge : 0);
+    const root = moment.diagonal.map((value, j) => Math.sqrt(bound * value + ridgeOf(j)) || 1);
+    const divide = (values: Float64Array) => {
+      for (let from = 0; from < values.length; from += n)
+        for (let j = 0; j < n; j++) values[from + j]! /= root[j]!;
+    };
+    return {
+      forward: divide,
+      backward: divide,
+      inverse: (theta) => theta.map((value, i) => value * root[i % n]!),
+    };
+  }
+  const n = Math.sqrt(moment.full.length);
+  const matrix = moment.full.map((value) => bound * value);
+  let most = 0;
+  for (let j = 0; j < n; j++) most = Math.max(most, matrix[j * n + j]!);
+  // A trace more than rounding keeps the factor real where features depend on each other and the penalty is slight.
+  for (let j = 0; j < n; j++) matrix[j * n + j]! += (j < n - 1 || onIntercept ? ridge : 0) + 1e-7 * most;
+  const l = cholesky(matrix, n);
+  if (l === null) throw new Error("the second moment of the features is not positive definite");
+  return {
+    forward: (theta) => solveUpper(l, n, theta),
+    backward: (gradient) => solveLower(l, n, gradient),
+    inverse(theta) {
+      const out = new Float64Array(theta.length);
+      for (let k = 0; k < theta.length; k += n)
+        for (let i = 0; i < n; i++) {
+          const t = theta[k + i]!;
+          for (let j = 0; j <= i; j++) out[k + j]! += l[i * n + j]! * t;
+        }
+      return out;
+    },
+  };
+}
+
+function squareOf(values: Float64Array): number {
+  let sum = 0;
+  for (const value of values) sum += value * value;
+  return sum;
+}
