@@ -83,7 +83,7 @@ export async function solveLinear(problem: LinearProblem, options: SolveOptions)
 }
 
 /** The objective may curve this much less than its bound says, and the distance from its least value be as much more. */
-const SAFETY = 0.1;
+const SAFETY = 0.01;
 const MEMORY = 12;
 
 /** Changes coefficients [K, r + 1] into coordinates in which the objective curves about alike in all directions. */

@@ -54,37 +54,39 @@ for (const { rows, columns, classes, features, labels, fits } of golden.cases)
           expect(most(p.data.subarray(i * classes, (i + 1) * classes))).toBe(optima.logistic.predicted[i]);
       });
 
-      test.skipIf(classWeights !== null)(`objectives at the default tolerance, ${name}`, async () => {
-        const reached = async (loss: LinearLoss) => await objective(loss, x, y, strength, classes);
-        const near = (optimum: number) => [optimum * (1 - 1e-5), optimum * (1 + 1e-5)] as const;
-        for (const [loss, optimum] of [
-          [softmaxLoss, optima.logistic.objective],
-          [squaredHinge, optima.linearSvm?.objective ?? Number.NaN],
-        ] as const) {
-          const value = await reached(loss);
-          expect(value).toBeGreaterThan(near(optimum)[0]);
-          expect(value).toBeLessThan(near(optimum)[1]);
-        }
-      });
+      if (classWeights === null)
+        test(`objectives at the default tolerance, ${name}`, async () => {
+          const reached = async (loss: LinearLoss) => await objective(loss, x, y, strength, classes);
+          const near = (optimum: number) => [optimum * (1 - 1e-5), optimum * (1 + 1e-5)] as const;
+          for (const [loss, optimum] of [
+            [softmaxLoss, optima.logistic.objective],
+            [squaredHinge, optima.linearSvm?.objective ?? Number.NaN],
+          ] as const) {
+            const value = await reached(loss);
+            expect(value).toBeGreaterThan(near(optimum)[0]);
+            expect(value).toBeLessThan(near(optimum)[1]);
+          }
+        });
 
       const { linearSvm: expected } = optima;
-      test.skipIf(expected === undefined)(`linear SVM, ${name}`, async () => {
-        const fitted = await linearSvm.fit(x, y, settings, context);
-        const temperature = fitted.chosen.temperature as number;
-        const p = fitted.predict(x);
-        for (let i = 0; i < rows; i++) {
-          const row = Array.from(p.data.subarray(i * classes, (i + 1) * classes));
-          const given = expected!.scores.slice(
-            classes === 2 ? i : i * classes,
-            classes === 2 ? i + 1 : (i + 1) * classes,
-          );
-          const scores = classes === 2 ? [-given[0]!, given[0]!] : given;
-          const sum = scores.reduce((total, s) => total + Math.exp(s / temperature), 0);
-          for (const [c, s] of scores.entries())
-            expect(Math.abs(row[c]! - Math.exp(s / temperature) / sum)).toBeLessThan(2e-5);
-          expect(most(row)).toBe(expected!.predicted[i]);
-        }
-      });
+      if (expected !== undefined)
+        test(`linear SVM, ${name}`, async () => {
+          const fitted = await linearSvm.fit(x, y, settings, context);
+          const temperature = fitted.chosen.temperature as number;
+          const p = fitted.predict(x);
+          for (let i = 0; i < rows; i++) {
+            const row = Array.from(p.data.subarray(i * classes, (i + 1) * classes));
+            const given = expected!.scores.slice(
+              classes === 2 ? i : i * classes,
+              classes === 2 ? i + 1 : (i + 1) * classes,
+            );
+            const scores = classes === 2 ? [-given[0]!, given[0]!] : given;
+            const sum = scores.reduce((total, s) => total + Math.exp(s / temperature), 0);
+            for (const [c, s] of scores.entries())
+              expect(Math.abs(row[c]! - Math.exp(s / temperature) / sum)).toBeLessThan(2e-5);
+            expect(most(row)).toBe(expected!.predicted[i]);
+          }
+        });
     }
   });
 
