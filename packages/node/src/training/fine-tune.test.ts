@@ -225,7 +225,7 @@ describe("fine-tuning", () => {
   });
 
   test.each(["lp-ft", "gradual", "scratch"] as const)(
-    "%s, stopped anywhere and started again, ends in the same bytes, also with more threads",
+    "%s, stopped anywhere and started again, ends in the same bytes; so small a network also with more threads",
     async (method) => {
       const settings = {
         learningRate: 0.01,

@@ -27,7 +27,13 @@ export const fineTuneOptions = {
     about: "of the trunk's top layer and the head",
   },
   batchSize: { type: "number", default: 16, min: 1, max: 4096, about: "rows a step" },
-  depth: { type: "number", default: null, min: 1, max: 10_000, about: "blocks trained, from the top" },
+  depth: {
+    type: "number",
+    default: null,
+    min: 0,
+    max: 10_000,
+    about: "blocks trained, from the top; 0 for the head alone",
+  },
   decay: {
     type: "number",
     default: 1,
