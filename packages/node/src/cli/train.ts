@@ -1,6 +1,7 @@
 import { heads } from "@graft-ml/core";
 import { trainRun } from "../runs/index.ts";
 import { commandLine } from "../runs/report-of.ts";
+import { fineTuneOptions, METHODS, type Method } from "../training/index.ts";
 import { command, UsageError } from "./command.ts";
 import {
   backboneFlags,
@@ -14,6 +15,8 @@ import {
   runtimeSettings,
 } from "./flags.ts";
 import { classLines, scoreLines, transferLines } from "./words.ts";
+
+const { batchSize: _, ...tuningFlags } = fineTuneOptions;
 
 export const train = command({
   about:
@@ -36,8 +39,15 @@ export const train = command({
     method: {
       type: "choice",
       default: "auto",
-      of: ["auto", "probe"],
-      about: "how much of the network learns: probe trains a head on fixed features",
+      of: ["auto", ...METHODS],
+      about: "how much of the network learns; auto decides on training rows, probe trains a head alone",
+    },
+    ...tuningFlags,
+    scratch: {
+      type: "choice",
+      default: "auto",
+      of: ["auto", "yes", "no"],
+      about: "the same network from random weights as a baseline; auto where the network itself is trained",
     },
     shots: { type: "number", default: null, min: 1, about: "labelled training rows a class that are kept" },
     testFraction: {
@@ -65,12 +75,17 @@ export const train = command({
     const [path] = operands as [string];
     const dataset = await readData(path, settings, { signal });
     for (const note of dataset.notes ?? []) terminal.print(`note: ${note}`);
-    const { metrics, report } = await trainRun(dataset, {
+    const { metrics, report, config } = await trainRun(dataset, {
       output,
       backbones: backbone.split(",").map((spec) => spec.trim()),
       layer,
       pooling,
       head,
+      method: settings.method as Method | "auto",
+      tuning: Object.fromEntries(
+        Object.keys(tuningFlags).map((name) => [name, settings[name as keyof typeof tuningFlags]]),
+      ),
+      ...(settings.scratch === "auto" ? {} : { scratch: settings.scratch === "yes" }),
       shots,
       testFraction,
       fast,
@@ -91,6 +106,7 @@ export const train = command({
     for (const finding of report.findings) terminal.print(`${finding.severity}: ${finding.text}`);
     terminal.print();
     terminal.print(`${chosen.backbone} · ${chosen.layer} · ${chosen.head} · ${chosen.method}`);
+    if (config.reason !== undefined) terminal.print(`method: ${config.reason}`);
     for (const line of [...scoreLines(test), "", ...classLines(test), "", ...transferLines(metrics)])
       terminal.print(line);
     terminal.print();

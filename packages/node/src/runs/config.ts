@@ -21,6 +21,8 @@ export interface RunConfig {
   readonly dimension: number;
   readonly pooling: Pooling;
   readonly method: string;
+  /** Why this method, and what stayed frozen, in words. */
+  readonly reason?: string;
   readonly head: string;
   /** What the head's fitting chose: strength, temperature … */
   readonly chosen: Readonly<Record<string, number | string>>;

@@ -14,6 +14,7 @@ export const runFiles = {
   card: "README.md",
   log: "log.jsonl",
   predictions: "predictions.jsonl",
+  checkpoints: "checkpoints",
 } as const;
 
 /** Leftovers of a write that was killed. */
@@ -36,28 +37,33 @@ export async function writeWhole(path: string, content: string | Uint8Array): Pr
 }
 
 /**
- * Makes a folder ready to be written to as a RUN. A finished or unfinished run in it is replaced; anything else that lies
- * there is left alone and refused.
+ * Makes a folder ready to be written to as a RUN. A finished run in it is taken away, of an unfinished one the checkpoints
+ * stay, to go on from; anything else that lies there is left alone and refused.
  */
 export async function prepareRun(path: string): Promise<void> {
   const names = await namesIn(path);
-  const ours = new Set<string>(Object.values(runFiles));
-  const foreign = names.filter((name) => !ours.has(name) && !UNFINISHED.test(name) && !isPreprocessing(name));
-  const isRun = names.includes(runFiles.config) || names.includes(runFiles.log);
-  if (foreign.length > 0 && !isRun) {
+  const foreign = names.filter((name) => !isOurs(name));
+  if (foreign.length > 0) {
     throw new InputError(
       `${path} holds other files already (${foreign.slice(0, 3).join(", ")}${foreign.length > 3 ? ", …" : ""}); choose an empty or new folder for --output`,
     );
   }
   await mkdir(path, { recursive: true });
-  // Without this file the folder does not pass for a finished run while it is written again.
-  for (const name of [runFiles.metrics, runFiles.log]) await rm(join(path, name), { force: true });
-  for (const name of names) if (UNFINISHED.test(name)) await rm(join(path, name), { force: true });
+  const isFinished = names.includes(runFiles.metrics);
+  // First of all: without this file the folder does not pass for a finished run while it is written again.
+  await rm(join(path, runFiles.metrics), { force: true });
+  for (const name of names)
+    if (isFinished || name !== runFiles.checkpoints)
+      await rm(join(path, name), { recursive: true, force: true });
 }
 
-function isPreprocessing(name: string): boolean {
-  return /^(preprocessor_config|tokenizer|tokenizer_config|tfidf)\.json$/.test(name);
+function isOurs(name: string): boolean {
+  return (Object.values(runFiles) as string[]).includes(name) || UNFINISHED.test(name) || TRAVELS.test(name);
 }
+
+/** Files of preprocessing, and of an adapter, that belong to a run. */
+const TRAVELS =
+  /^((preprocessor_config|tokenizer|tokenizer_config|tfidf|adapter_config)\.json|adapter_model\.safetensors)$/;
 
 async function namesIn(path: string): Promise<string[]> {
   try {

@@ -1,5 +1,6 @@
 import { InputError, type Random, type Row, type Runtime, takeFeatures, writeModel } from "@graft-ml/core";
 import { openSources, type ReadingOptions, type Source, type SourceFeatures } from "../sources/index.ts";
+import type { Method, Trial } from "../training/index.ts";
 import { VERSION } from "../version.ts";
 import { type Candidate, chooseSource, type SourceChoice } from "./choose-source.ts";
 import { composeModel } from "./compose.ts";
@@ -32,7 +33,15 @@ export interface Learnt {
   readonly trainKeys: readonly string[];
   readonly extracted: SourceFeatures;
   readonly head: FittedHead;
-  readonly method: "probe";
+  readonly method: Method;
+  /** What fitting chose: strength of the head, depth, learning rate, epochs. */
+  readonly chosen: Readonly<Record<string, number | string>>;
+  /** Why this method, and what stayed frozen, in words; null where a head alone was asked for. */
+  readonly reason: string | null;
+  /** Trainings that were compared on held-out training rows. */
+  readonly trials: readonly Trial[];
+  /** LoRA's adapter apart from the model, by file name. */
+  readonly adapter: Readonly<Record<string, string | Uint8Array>> | null;
   readonly choice: SourceChoice;
   readonly fitting: Omit<FittingOptions, "head">;
   readonly skipped: readonly string[];
@@ -82,6 +91,10 @@ export async function learn(stage: Stage): Promise<Learnt> {
     extracted,
     head: fitted,
     method: "probe",
+    chosen: fitted.classifier.chosen,
+    reason: null,
+    trials: [],
+    adapter: null,
     choice,
     fitting,
     skipped,

@@ -8,6 +8,7 @@ import {
   type Row,
   type Scores,
   type TransferVerdict,
+  writeModel,
 } from "@graft-ml/core";
 import { openSource } from "../sources/index.ts";
 import { tfidfSource } from "../sources/raw.ts";
@@ -18,6 +19,7 @@ import { infer } from "./infer.ts";
 import type { Learnt, Stage } from "./learn.ts";
 import { scored } from "./open-run.ts";
 import { type Golden, makeGolden } from "./replay.ts";
+import { fineTuned } from "./tune.ts";
 
 /** What the test part says of a model. */
 export interface Proof {
@@ -86,31 +88,50 @@ export async function prove(stage: Stage, learnt: Learnt): Promise<Proof> {
   }
 }
 
-async function baselinesOf(
-  stage: Stage,
-  { source, train }: Learnt,
-  test: readonly Row[],
-): Promise<Baseline[]> {
-  const { prepared, runtime, cache, random, reading, progress } = stage;
+async function baselinesOf(stage: Stage, learnt: Learnt, test: readonly Row[]): Promise<Baseline[]> {
+  const { source, train, method } = learnt;
+  const { prepared, options, runtime, cache, random, reading, progress } = stage;
   const { classes } = prepared;
   const { modality } = source;
   const raw =
     source.spec === "none" ? source : await openSource("none", { modality, runtime, cache, training: train });
   const fitting = { classes, random: random.fork("raw"), runtime };
+  const wantsScratch = source.layer !== "" && method !== "scratch" && (options.scratch ?? method !== "probe");
   return [
     majorityBaseline(train, test, classes),
     await rawBaseline(raw, train, test, { ...fitting, ...reading, onProgress: progress("baseline") }),
+    ...(wantsScratch ? [await scratchBaseline(stage, learnt, test)] : []),
   ];
+}
+
+/** The same network, every parameter drawn anew and trained on the same rows. */
+async function scratchBaseline(stage: Stage, learnt: Learnt, test: readonly Row[]): Promise<Baseline> {
+  const { source } = learnt;
+  const trained = await fineTuned(stage, learnt, { method: "scratch", depth: null });
+  const session = await stage.runtime.load(writeModel(trained.model));
+  try {
+    const { preprocessor, batchSize } = source;
+    const outputs = [modelOutputs.probabilities];
+    const inferred = await infer(test, { session, preprocessor, batchSize, outputs, ...stage.reading });
+    return {
+      name: "scratch",
+      about: `${source.name} from random weights, ${trained.chosen.epochs} epochs`,
+      predicted: mostProbable(inferred.outputs[modelOutputs.probabilities]!),
+    };
+  } finally {
+    await session.close();
+  }
 }
 
 /** Scores over repeated splits of all rows, where the set is small and was split here; nothing is chosen on them. */
 async function repeatedOf(
   { prepared, options, seed, random, reading, progress }: Stage,
-  { extracted, train, trainKeys, head, fitting }: Learnt,
+  { extracted, train, trainKeys, head, fitting, method }: Learnt,
   held: { readonly test: readonly Row[]; readonly testKeys: readonly string[]; readonly features: Features },
 ): Promise<RepeatedScores | null> {
   const rows = [...train, ...held.test];
-  if (options.fast || rows.length > SMALL || prepared.parts.origin === "official") return null;
+  if (options.fast || method !== "probe" || rows.length > SMALL || prepared.parts.origin === "official")
+    return null;
   if ((options.shots ?? null) !== null) return null; // few training rows are what is to be measured
   const keys = [...trainKeys, ...held.testKeys];
   const settings = { ...fitting, head: head.name, random: random.fork("repeats"), seed };

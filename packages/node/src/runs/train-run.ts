@@ -4,11 +4,13 @@ import { type Dataset, type Pooling, type Runtime, random } from "@graft-ml/core
 import type { BackboneOptions } from "../backbones/index.ts";
 import { featureCache } from "../cache.ts";
 import { type Device, ortRuntime } from "../runtime/index.ts";
+import type { Method } from "../training/index.ts";
 import type { FittingOptions } from "./fit-head.ts";
 import { prepareRun, runFiles } from "./folder.ts";
 import { learn, type Stage } from "./learn.ts";
 import { prepareData } from "./prepared.ts";
 import { prove } from "./prove.ts";
+import { tune } from "./tune.ts";
 import { type Written, writeRun } from "./write-run.ts";
 
 /** What is trained, and how. */
@@ -22,6 +24,10 @@ export interface TrainRunOptions {
   readonly pooling?: Pooling;
   /** A head's name, or "auto". */
   readonly head?: string;
+  /** How much of the network learns; "auto", the default, decides on training rows. */
+  readonly method?: Method | "auto";
+  /** Settings of fine-tuning, see `fineTuneOptions`: epochs, learningRate, depth, rank, flip … */
+  readonly tuning?: Readonly<Record<string, unknown>>;
   readonly seed?: number;
   /** Labelled training rows a class that are kept. */
   readonly shots?: number | null;
@@ -38,6 +44,8 @@ export interface TrainRunOptions {
   readonly fast?: boolean;
   /** False leaves out the baselines, and with them the verdict on transfer. */
   readonly baselines?: boolean;
+  /** The same network from random weights as one more baseline; by default where the network itself is trained. */
+  readonly scratch?: boolean;
   readonly onError?: "fail" | "skip";
   /** Folder of the cache for features; by default as GRAFT_CACHE says, null for none. */
   readonly cache?: string | null;
@@ -83,7 +91,7 @@ export async function trainRun(dataset: Dataset, options: TrainRunOptions): Prom
     };
     const { train, test, dropped } = prepared.parts;
     await stage.log({ step: "data", train: train.length, test: test.length, dropped: dropped.length });
-    const learnt = await learn(stage);
+    const learnt = await tune(stage, await learn(stage));
     signal?.throwIfAborted();
     const proof = await prove(stage, learnt);
     signal?.throwIfAborted();

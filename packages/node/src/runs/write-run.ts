@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
+import { rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { type ReportData, renderModelCard, renderReport } from "../report/index.ts";
+import { type Curves, type ReportData, renderModelCard, renderReport } from "../report/index.ts";
 import { VERSION } from "../version.ts";
 import { baselineScore, trainingCounts } from "./baselines.ts";
 import type { RunConfig } from "./config.ts";
@@ -45,6 +46,7 @@ export async function writeRun(
     [runFiles.model, learnt.model],
     [runFiles.config, jsonText(config)],
     ...Object.entries(learnt.source.preprocessor.files()),
+    ...Object.entries(learnt.adapter ?? {}),
     [runFiles.golden, goldenText(proof.golden)],
     [runFiles.predictions, predictions.map((one) => `${jsonLine(one)}\n`).join("")],
     [runFiles.reportData, jsonText(report)],
@@ -53,10 +55,14 @@ export async function writeRun(
     [runFiles.metrics, jsonText(metrics)],
   ];
   for (const [name, content] of files) await writeWhole(join(output, name), content);
+  await rm(join(output, runFiles.checkpoints), { recursive: true, force: true });
   return { metrics, config, report };
 }
 
-function configOf({ prepared, seed }: Stage, { source, train, head, method, model }: Learnt): RunConfig {
+function configOf(
+  { prepared, seed }: Stage,
+  { source, train, head, method, model, chosen, reason }: Learnt,
+): RunConfig {
   const { classes, dataset } = prepared;
   const { spec, name, sha256, commit, licence } = source;
   return {
@@ -70,7 +76,8 @@ function configOf({ prepared, seed }: Stage, { source, train, head, method, mode
     pooling: source.pooling,
     method,
     head: head.name,
-    chosen: head.classifier.chosen,
+    ...(reason === null ? {} : { reason }),
+    chosen,
     trainingCounts: trainingCounts(train, classes),
     seed,
     batchSize: source.batchSize,
@@ -112,7 +119,7 @@ function metricsOf(
 
 async function reportOf(
   { prepared, options, seed }: Stage,
-  { source, head, choice, train, skipped }: Learnt,
+  { source, head, choice, train, skipped, reason, trials, ...learnt }: Learnt,
   proof: Proof,
   { chosen, transfer, timing }: Metrics,
 ): Promise<ReportData> {
@@ -130,7 +137,7 @@ async function reportOf(
     baselines: baselines.map((one) => baselineScore(one, labels, test)),
     transfer,
     crossValidation: repeated,
-    chosen: { ...chosen, pooling, dimension, seed, ...head.classifier.chosen },
+    chosen: { ...chosen, pooling, dimension, seed, ...learnt.chosen },
     selection:
       compared.length === 0
         ? null
@@ -138,13 +145,27 @@ async function reportOf(
             measure: "log loss of training rows held out, lower is better",
             candidates: compared,
           },
-    curves: [],
+    curves: trials.length === 0 ? [] : [trialCurves(trials)],
     errors: await surestErrors(test, probabilities, labels, classes),
     map: reportMap(features, labels, probabilities, seed),
     findings: findingsOf([...dataset.skipped, ...skipped, ...proof.skipped], parts.notes),
     timing: { ...timing },
     command: options.command ?? `trainRun(${JSON.stringify(dataset.source)}, …)`,
     versions: { graft: VERSION, node: process.versions.node },
-    notes: [...(dataset.notes ?? []), ...source.notes],
+    notes: [...(reason === null ? [] : [`Method: ${reason}.`]), ...(dataset.notes ?? []), ...source.notes],
+  };
+}
+
+/** Log loss of held-out training rows after each epoch of each trial. */
+function trialCurves(trials: Learnt["trials"]): Curves {
+  return {
+    title: "Trials on held-out training rows",
+    x: "epochs",
+    y: "log loss",
+    isLogarithmic: false,
+    series: trials.map(({ depth, rate, losses }) => ({
+      name: `${depth} blocks, rate ${rate}`,
+      points: losses.map((loss, epoch) => [epoch, loss] as const),
+    })),
   };
 }
