@@ -114,7 +114,7 @@ function repeated(subset: readonly number[], keys: readonly string[]): string[] 
   const distinct = new Set(subset.map((i) => keys[i]!)).size;
   if (distinct === subset.length) return [];
   return [
-    `${subset.length - distinct} rows repeat an input of another row; equal inputs were kept on one side of the split`,
+    `${subset.length - distinct} rows repeat an input of another row, or nearly so; such rows were kept on one side of the split`,
   ];
 }
 

@@ -5,8 +5,8 @@ import type { Learnt, Stage } from "./learn.ts";
 /** What "auto" decides, and why, in words. */
 export interface Decision {
   readonly method: Method;
-  /** Blocks trained from the top; null where the method says. */
-  readonly depth: number | null;
+  /** Settings of fine-tuning that were decided on: depth, learningRate. */
+  readonly settings: Readonly<Record<string, number>>;
   readonly reason: string;
 }
 
@@ -14,6 +14,8 @@ export interface Decision {
 const MANY_LABELS = 1000;
 /** Training rows beyond which trials would take hours, and are left to who asks for them. */
 const MOST_ROWS = 3000;
+/** Small, since training starts from a fitted head; one rate, so that the trials stay short. */
+const RATE = 3e-5;
 /** Share of the labels' entropy that a probe may explain before nothing is left to gain. */
 const EXPLAINED = 0.95;
 
@@ -24,7 +26,7 @@ const EXPLAINED = 0.95;
  */
 export async function decideMethod(stage: Stage, learnt: Learnt): Promise<Decision> {
   const { source, train, trainKeys, extracted, fitting } = learnt;
-  const frozen = (reason: string): Decision => ({ method: "probe", depth: null, reason });
+  const frozen = (reason: string): Decision => ({ method: "probe", settings: {}, reason });
   if (source.layer === "")
     return frozen("nothing is pretrained, so a head is fitted on the inputs as they are");
   if (stage.options.fast) return frozen("the network stays frozen: --fast asks for the quickest model");
@@ -52,7 +54,7 @@ export async function decideMethod(stage: Stage, learnt: Learnt): Promise<Decisi
   const depth = labels < 30 ? 1 : labels < 300 ? 2 : 4;
   return {
     method: "lp-ft",
-    depth,
+    settings: { depth, learningRate: RATE },
     reason: `${labels} labels a class, and frozen features explain ${share} of the labels of held-out training rows: tried was training the upper ${depth} block${depth === 1 ? "" : "s"}`,
   };
 }

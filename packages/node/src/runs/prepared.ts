@@ -1,4 +1,5 @@
 import { type Dataset, InputError, inputKeys, type Parts, partsOf, type Row } from "@graft-ml/core";
+import { nearDuplicateGroups } from "../check/index.ts";
 import { contentHash } from "../extract/content.ts";
 
 /** A data set in its parts, before anything else has looked at it. */
@@ -19,15 +20,27 @@ export interface PrepareOptions {
   readonly shots?: number | null;
   readonly testFraction?: number;
   readonly onError?: "fail" | "skip";
+  /** Leaves near duplicates unlooked for. */
+  readonly fast?: boolean;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
 
-/** Splits a data set: equal inputs (images by their bytes) and groups never stand on both sides. */
+/** Rows beyond which near duplicates are left to `graft check`: finding them reads every image once more. */
+const NEAR_ROWS = 20_000;
+
+/**
+ * Splits a data set: equal inputs (images by their bytes) and groups never stand on both sides. Where the parts are made
+ * here, near duplicates stay together too; official parts are taken as published, but for equal inputs.
+ */
 export async function prepareData(dataset: Dataset, options: PrepareOptions): Promise<Prepared> {
   const { seed, shots = null, testFraction } = options;
-  const contents = await contentsOf(dataset.rows, options);
-  const keys = inputKeys(dataset.rows, contents);
+  const { rows } = dataset;
+  const isOfficial = rows.some(({ split }) => split === "test" || split === "val");
+  const isNear = !isOfficial && options.fast !== true && rows.length <= NEAR_ROWS;
+  const keys = isNear
+    ? await nearDuplicateGroups(rows, nearOptions(options))
+    : inputKeys(rows, await contentsOf(rows, options));
   const parts = partsOf(dataset, {
     seed,
     shots,
@@ -48,6 +61,11 @@ export async function prepareData(dataset: Dataset, options: PrepareOptions): Pr
     trainKeys: keysOf(parts.train),
     testKeys: keysOf(parts.test),
   };
+}
+
+function nearOptions({ onProgress, signal }: PrepareOptions) {
+  const progress = onProgress && ((_: string, done: number, total: number) => onProgress(done, total));
+  return { ...(progress && { onProgress: progress }), ...(signal && { signal }) };
 }
 
 const HASHES_IN_FLIGHT = 8;

@@ -107,7 +107,7 @@ async function baselinesOf(stage: Stage, learnt: Learnt, test: readonly Row[]): 
 /** The same network, every parameter drawn anew and trained on the same rows. */
 async function scratchBaseline(stage: Stage, learnt: Learnt, test: readonly Row[]): Promise<Baseline> {
   const { source } = learnt;
-  const trained = await fineTuned(stage, learnt, { method: "scratch", depth: null });
+  const trained = await fineTuned(stage, learnt, { method: "scratch", settings: {} });
   const session = await stage.runtime.load(writeModel(trained.model));
   try {
     const { preprocessor, batchSize } = source;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { InputError, writeModel } from "@graft-ml/core";
-import { type FineTuned, fineTune, type Method } from "../training/index.ts";
-import { decideMethod } from "./decide-method.ts";
+import { type FineTuned, fineTune } from "../training/index.ts";
+import { type Decision, decideMethod } from "./decide-method.ts";
 import { runFiles } from "./folder.ts";
 import type { Learnt, Stage } from "./learn.ts";
 
@@ -20,7 +20,7 @@ export async function tune(stage: Stage, learnt: Learnt): Promise<Learnt> {
   const decision =
     asked === "auto"
       ? await decideMethod(stage, learnt)
-      : { method: asked, depth: null, reason: "as asked for" };
+      : { method: asked, settings: {}, reason: "as asked for" };
   await log({ step: "method", method: decision.method, reason: decision.reason });
   if (decision.method === "probe") return { ...learnt, reason: decision.reason };
   const begin = performance.now();
@@ -44,7 +44,7 @@ export async function tune(stage: Stage, learnt: Learnt): Promise<Learnt> {
 export async function fineTuned(
   { prepared, options, runtime, seed, random: _, reading, log, ...stage }: Stage,
   { source, train, trainKeys, extracted }: Pick<Learnt, "source" | "train" | "trainKeys" | "extracted">,
-  { method, depth }: { readonly method: Method; readonly depth: number | null },
+  { method, settings }: Pick<Decision, "method" | "settings">,
 ): Promise<FineTuned> {
   const { batchSize, classWeights = null, output, tuning = {} } = options;
   let written: Promise<unknown> = Promise.resolve();
@@ -58,9 +58,9 @@ export async function fineTuned(
     keys: trainKeys,
     method,
     settings: {
-      ...(depth === null ? {} : { depth }),
       ...(batchSize === null || batchSize === undefined ? {} : { batchSize }),
-      ...tuning,
+      ...settings,
+      ...Object.fromEntries(Object.entries(tuning).filter(([, value]) => value !== null)),
     },
     classWeights,
     features: extracted.features,
