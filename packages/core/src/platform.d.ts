@@ -9,4 +9,18 @@ declare global {
     constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
     decode(bytes?: Uint8Array, options?: { stream?: boolean }): string;
   }
+  namespace WebAssembly {
+    class Module {
+      constructor(bytes: Uint8Array<ArrayBuffer>);
+    }
+    class Memory {
+      constructor(size: { initial: number; maximum: number });
+      readonly buffer: ArrayBuffer;
+    }
+    class Instance {
+      constructor(module: Module, imports: Record<string, Record<string, Memory>>);
+      readonly exports: Record<string, unknown>;
+    }
+    function validate(bytes: Uint8Array<ArrayBuffer>): boolean;
+  }
 }

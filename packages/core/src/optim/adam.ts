@@ -1,4 +1,5 @@
-import { flag, number, optimizer, type Part } from "./optimizer.ts";
+import { tiny } from "./kernels.ts";
+import { type Call, flag, number, optimizer, type Part } from "./optimizer.ts";
 
 const betas = {
   beta1: number(0.9, "decay of the average gradient"),
@@ -21,6 +22,7 @@ export const adam = optimizer(
   },
   ["average", "square", "greatest"],
   (part) => adamStep(part, false, part.settings.amsgrad),
+  (part) => adamCall(part, false, part.settings.amsgrad),
 );
 
 /** Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101: weight decay apart from the gradient. */
@@ -29,27 +31,43 @@ export const adamw = optimizer(
   { ...betas, weightDecay: number(0.01, "weight decay") },
   ["average", "square"],
   (part) => adamStep(part, true, false),
+  (part) => adamCall(part, true, false),
 );
 
-const TINY = 1e-30;
+/** The numbers of a step that are the same for all elements. */
+function adamNumbers({ rate, step, decay, settings: { beta1, beta2 } }: Part<Betas>, isApart: boolean) {
+  return {
+    size: rate / (1 - beta1 ** step),
+    root: Math.sqrt(1 - beta2 ** step),
+    kept: isApart ? 1 - rate * decay : 1,
+    added: isApart ? 0 : decay,
+  };
+}
+
+function adamCall(part: Part<Betas>, isApart: boolean, amsgrad: boolean): Call {
+  const { beta1, beta2, epsilon } = part.settings;
+  const { size, root, kept, added } = adamNumbers(part, isApart);
+  return {
+    kernel: amsgrad ? "amsgrad" : "adam",
+    arrays: amsgrad ? ["average", "square", "greatest"] : ["average", "square"],
+    numbers: [added, beta1, 1 - beta1, beta2, 1 - beta2, kept, size, 1 / root, epsilon, tiny],
+  };
+}
 
 function adamStep(part: Part<Betas>, isApart: boolean, amsgrad: boolean): void {
-  const { p, g, state, from, to, rate, step, decay, settings } = part;
+  const { p, g, state, from, to, settings } = part;
   const { beta1, beta2, epsilon } = settings;
+  const { size, root, kept, added } = adamNumbers(part, isApart);
   const m = state.average!;
   const v = state.square!;
   const greatest = state.greatest;
-  const size = rate / (1 - beta1 ** step);
-  const root = Math.sqrt(1 - beta2 ** step);
-  const kept = isApart ? 1 - rate * decay : 1;
-  const added = isApart ? 0 : decay;
   for (let i = from; i < to; i++) {
     const gradient = g[i]! + added * p[i]!;
     let average = beta1 * m[i]! + (1 - beta1) * gradient;
     let square = beta2 * v[i]! + (1 - beta2) * gradient * gradient;
     // Denormal numbers take processors 10 times as long, and beside epsilon these are nothing.
-    if (average < TINY && average > -TINY) average = 0;
-    if (square < TINY) square = 0;
+    if (average < tiny && average > -tiny) average = 0;
+    if (square < tiny) square = 0;
     m[i] = average;
     v[i] = square;
     let scale = square;

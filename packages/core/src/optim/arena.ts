@@ -1,5 +1,6 @@
 import { InputError } from "../errors.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
+import { type KernelMemory, kernelMemory } from "./kernels.ts";
 
 /** Numbers of an arena: float32 in training, float64 where results are compared with a reference. */
 export type Numbers = Float32Array | Float64Array;
@@ -20,6 +21,8 @@ export interface Slot {
 export interface Arena {
   readonly data: Numbers;
   readonly slots: readonly Slot[];
+  /** Where `data` and what belongs to it lie when vector instructions update it. */
+  readonly memory?: KernelMemory | null;
 }
 
 /** How one parameter is trained, where that differs from the others. */
@@ -48,10 +51,23 @@ export function arenaOf(
     slots.push({ name, shape: tensor.shape, offset: end, length, rate, decay });
     end += Math.ceil(length / 16) * 16;
   }
-  const data = isDouble ? new Float64Array(end) : new Float32Array(end);
+  // Small arenas are as fast without, and memory is not given out in small pieces.
+  const memory = isDouble || end < LEAST ? null : kernelMemory(end * 4 * ARRAYS);
+  const data = isDouble
+    ? new Float64Array(end)
+    : memory
+      ? new Float32Array(memory.buffer, 0, end)
+      : new Float32Array(end);
   for (const { name, offset } of slots) data.set(parameters.get(name)!.data as Numbers, offset);
-  return { data, slots };
+  if (memory) taken.set(memory, 1);
+  return { data, slots, memory };
 }
+
+const LEAST = 4096;
+/** Parameters, gradients, up to three of an optimizer, one to spare. What is never written takes no memory. */
+const ARRAYS = 6;
+/** How many arrays of a memory are in use. */
+const taken = new WeakMap<KernelMemory, number>();
 
 /** The part of `data` that belongs to a parameter, as a tensor over the same memory. */
 export function tensorAt(data: Numbers, slot: Slot): Tensor {
@@ -61,9 +77,26 @@ export function tensorAt(data: Numbers, slot: Slot): Tensor {
     : { dtype: "float32", shape: slot.shape, data: part };
 }
 
-/** Zeros as long as an arena. */
+/** Zeros as long as an arena; beside its parameters, where vector instructions reach them, while there is room. */
 export function zerosFor(arena: Arena): Numbers {
-  return arena.data instanceof Float64Array
-    ? new Float64Array(arena.data.length)
-    : new Float32Array(arena.data.length);
+  const { length } = arena.data;
+  if (arena.data instanceof Float64Array) return new Float64Array(length);
+  const used = arena.memory ? taken.get(arena.memory)! : ARRAYS;
+  if (!arena.memory || used >= ARRAYS) return new Float32Array(length);
+  taken.set(arena.memory, used + 1);
+  return new Float32Array(arena.memory.buffer, used * length * 4, length);
+}
+
+/** Puts the gradients of a batch, by parameter, into `sum` [arena]: in place of what is there, or added to it. */
+export function gather(
+  arena: Arena,
+  sum: Numbers,
+  gradientOf: (name: string) => Numbers,
+  isFirst: boolean,
+): void {
+  for (const { name, offset, length } of arena.slots) {
+    const gradient = gradientOf(name);
+    if (isFirst) sum.set(gradient, offset);
+    else for (let i = 0; i < length; i++) sum[offset + i] = sum[offset + i]! + gradient[i]!;
+  }
 }

@@ -1,6 +1,7 @@
 import type { Options } from "../options.ts";
 import { resolveSettings, type Settings } from "../options.ts";
 import { type Arena, type Numbers, type Slot, zerosFor } from "./arena.ts";
+import type { KernelName } from "./kernels.ts";
 
 /** What an optimizer remembers from step to step, each as long as the arena, by the names in `state`. */
 export type OptimizerState = Record<string, Numbers>;
@@ -49,12 +50,23 @@ export interface Part<S> {
   readonly settings: S;
 }
 
-/** An optimizer out of the update of one parameter; its settings are checked at every step. */
+/** Which kernel does an update, on which remembered arrays beside parameters and gradients, with which numbers. */
+export interface Call {
+  readonly kernel: KernelName;
+  readonly arrays: readonly string[];
+  readonly numbers: readonly number[];
+}
+
+/**
+ * An optimizer out of the update of one parameter; its settings are checked at every step. `vectorised` says which kernel
+ * does the same four elements at a time, where arrays lie in its memory; the rest of a parameter is left to `update`.
+ */
 export function optimizer<const O extends Options>(
   about: string,
   options: O,
   state: readonly string[],
   update: (part: Part<Settings<O>>) => void,
+  vectorised?: (part: Part<Settings<O>>) => Call,
 ): Optimizer {
   return {
     about,
@@ -63,8 +75,11 @@ export function optimizer<const O extends Options>(
     step(arena, g, remembered, given, at) {
       const settings = resolveSettings("optimizer", options, given);
       const weightDecay = (settings as { weightDecay?: number }).weightDecay ?? 0;
-      for (const slot of arena.slots)
-        update({
+      const used = [arena.data, g, ...state.map((name) => remembered[name]!)];
+      const { memory } = arena;
+      const isReachable = memory && used.every(({ buffer }) => buffer === memory.buffer);
+      for (const slot of arena.slots) {
+        const part: Part<Settings<O>> = {
           p: arena.data,
           g,
           state: remembered,
@@ -75,7 +90,22 @@ export function optimizer<const O extends Options>(
           step: at.step,
           decay: weightDecay * slot.decay,
           settings,
-        });
+        };
+        if (!vectorised || !isReachable) {
+          update(part);
+          continue;
+        }
+        const rest = part.to - (slot.length % 4);
+        const { kernel, arrays, numbers } = vectorised(part);
+        const address = (array: Numbers, index: number) => array.byteOffset + index * 4;
+        const starts = [arena.data, g, ...arrays.map((name) => remembered[name]!)];
+        memory.kernels[kernel](
+          ...starts.map((array) => address(array, slot.offset)),
+          address(arena.data, rest),
+          ...numbers,
+        );
+        if (rest < part.to) update({ ...part, from: rest });
+      }
     },
   };
 }

@@ -25,6 +25,12 @@ export const sgd = optimizer(
       p[i] = p[i]! - rate * (nesterov ? gradient + momentum * velocity : velocity);
     }
   },
+  ({ rate, step, decay, settings: { momentum, dampening, nesterov } }) => {
+    if (momentum === 0) return { kernel: "descent", arrays: [], numbers: [decay, rate] };
+    const [kept, taken] = step === 1 ? [0, 1] : [momentum, 1 - dampening];
+    const shares = nesterov ? [1, momentum] : [0, 1];
+    return { kernel: "sgd", arrays: ["velocity"], numbers: [decay, kept, taken, rate, ...shares] };
+  },
 );
 
 /** p ← p − η·(sign(β₁m + (1 − β₁)g) + λp), m ← β₂m + (1 − β₂)g (Chen et al. 2023, https://arxiv.org/abs/2302.06675). */

@@ -1,6 +1,14 @@
 import { InputError } from "../errors.ts";
 import { writeModel } from "../onnx/write.ts";
-import { type Arena, arenaOf, type Numbers, type Training, tensorAt, zerosFor } from "../optim/arena.ts";
+import {
+  type Arena,
+  arenaOf,
+  gather,
+  type Numbers,
+  type Training,
+  tensorAt,
+  zerosFor,
+} from "../optim/arena.ts";
 import { clipNorm } from "../optim/clip.ts";
 import { initialState, type Optimizer } from "../optim/optimizer.ts";
 import { constant, type Schedule } from "../optim/schedules.ts";
@@ -82,9 +90,8 @@ export interface Trained {
 export async function train(plan: TrainingPlan, options: TrainOptions): Promise<Trained> {
   const { accumulate = 1, schedule = constant(), evaluate, batchNorms } = options;
   const arena = arenaOf(plan.parameters, options.training);
-  const state = options.resume ? copyState(options.resume) : start(arena, options);
-  if (state.parameters.length !== arena.data.length)
-    throw new InputError("the checkpoint is of another set of parameters; start anew or train the same ones");
+  const state = options.resume ? resumed(arena, options, options.resume) : start(arena, options);
+  const sum = zerosFor(arena);
   arena.data.set(state.parameters);
   state.parameters = arena.data;
   const anchor = options.anchor ? anchoring(arena, options.anchor) : null;
@@ -107,7 +114,6 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
   });
   try {
     while (state.epoch < options.epochs) {
-      const sum = zerosFor(arena);
       let pending = 0;
       let loss = 0;
       const step = () => {
@@ -121,13 +127,19 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
         anchor?.afterStep(rate);
         if (state.average && options.ema !== undefined) average(state.average, arena.data, options.ema);
         options.onStep?.({ step: state.step, epoch: state.epoch, loss: loss / pending, rate, norm });
-        sum.fill(0);
         pending = 0;
         loss = 0;
       };
       for await (const batch of ahead(options.batches(state.epoch, state.batch), BATCHES_AHEAD)) {
         const used = options.planFor?.(batch) ?? plan;
-        const results = await accumulated(await sessionOf(used), used, arena, { ...feeds, ...batch }, sum);
+        const results = await accumulated(
+          await sessionOf(used),
+          used,
+          arena,
+          { ...feeds, ...batch },
+          sum,
+          pending === 0,
+        );
         const one = Number(results[used.loss]!.data[0]);
         if (!Number.isFinite(one))
           throw new InputError(
@@ -185,20 +197,27 @@ async function endEpoch(
   state.total = 0;
 }
 
-/** Adds the gradients of one batch to `sum`; returns all results of the run. */
+/** Puts or adds the gradients of one batch into `sum`; returns all results of the run. */
 async function accumulated(
   session: Session,
   plan: TrainingPlan,
   arena: Arena,
   feeds: Feeds,
   sum: Numbers,
+  isFirst: boolean,
 ): Promise<Results> {
   const results = await session.run(feeds);
-  for (const { name, offset, length } of arena.slots) {
-    const gradient = results[plan.gradients.get(name)!]!.data as Float32Array;
-    for (let i = 0; i < length; i++) sum[offset + i] = sum[offset + i]! + gradient[i]!;
-  }
+  gather(arena, sum, (name) => results[plan.gradients.get(name)!]!.data as Float32Array, isFirst);
   return results;
+}
+
+/** A copy of a state; what the optimizer remembers lies beside the arena. */
+function resumed(arena: Arena, { optimizer }: TrainOptions, from: TrainingState): TrainingState {
+  if (from.parameters.length !== arena.data.length)
+    throw new InputError("the checkpoint is of another set of parameters; start anew or train the same ones");
+  const remembered = initialState(optimizer, arena);
+  for (const [name, array] of Object.entries(remembered)) array.set(from.optimizer[name]!);
+  return { ...copyState(from), optimizer: remembered };
 }
 
 function start(arena: Arena, { optimizer, ema, batchNorms }: TrainOptions): TrainingState {
