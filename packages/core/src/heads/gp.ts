@@ -42,8 +42,8 @@ const options = {
  * https://gaussianprocess.org/gpml/), one class against the others, for small data. With a given kernel the latent means and
  * variances are those of scikit-learn's `GaussianProcessClassifier(ConstantKernel(amplitude) * RBF(√(1 / 2γ)))`. Left open,
  * the kernel is the one of highest marginal likelihood on a grid. A latent f of variance v counts as the logit
- * f / √(1 + πv / 8) (MacKay 1992); probabilities are softmax(logits / T), T fitted on held-out logits, because Laplace's
- * own are too timid on few rows. Row and class weights multiply a row's log likelihood.
+ * f / √(1 + πv / 8) (MacKay 1992); probabilities are softmax(logits / T), T fitted on held-out logits without trust in
+ * their unit, because Laplace's own are too timid on few rows. Row and class weights multiply a row's log likelihood.
  */
 export const gp: Head = {
   about: "Gaussian-process classifier with a Gaussian kernel chosen by marginal likelihood, for small data",
@@ -78,7 +78,7 @@ export const gp: Head = {
       };
       return logits(part.rows, solve(part, kernel), kernel, context.classes, test as Matrix);
     });
-    const temperature = fitTemperature(heldOut, labels, { weights });
+    const temperature = fitTemperature(heldOut, labels, { weights, unit: "free" });
     return classifier(rows, solve(problem, kernel), kernel, {
       classes: context.classes,
       centre,
