@@ -25,6 +25,7 @@ const arrows: Record<string, readonly string[]> = {
   heads: ["onnx", "ops", "runtime"],
   training: ["autodiff", "optim", "onnx", "runtime", "data", "heads"],
   taggers: ["training", "words"],
+  architectures: ["training"],
 };
 const folders = Object.keys(arrows);
 

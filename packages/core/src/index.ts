@@ -1,3 +1,6 @@
+export type * from "./architectures/architecture.ts";
+export * as architectures from "./architectures/index.ts";
+export { TOKEN_EMBEDDINGS } from "./architectures/transformer-small.ts";
 export { type Differentiated, type GradientOptions, gradients } from "./autodiff/gradients.ts";
 export * from "./data/augment.ts";
 export { type CheckReport, checkRows, type Evidence } from "./data/check.ts";

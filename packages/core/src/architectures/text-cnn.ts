@@ -1,0 +1,65 @@
+import { build, emptyGraph, ints, modelOf } from "../ir/build.ts";
+import { resolveSettings } from "../options.ts";
+import { float32 } from "../tensor.ts";
+import { withParameters } from "../training/plan.ts";
+import type { Architecture } from "./architecture.ts";
+import { blank, drawn } from "./blank.ts";
+
+const options = {
+  vocabulary: { type: "number", default: 8000, min: 8, max: 1_000_000, about: "tokens that are known" },
+  width: { type: "number", default: 128, min: 4, max: 2048, about: "numbers a token's embedding has" },
+  filters: { type: "number", default: 100, min: 1, max: 4096, about: "filters of each of the three lengths" },
+} as const;
+
+/** Tokens a filter sees. */
+const LENGTHS = [3, 4, 5];
+/** Embeddings are drawn uniformly from ± this, as in the paper. */
+const SPREAD = 0.25;
+const EMBEDDINGS = "embeddings.weight";
+
+/**
+ * Convolutions of three lengths over embeddings, and the strongest response of each filter (Kim 2014,
+ * https://arxiv.org/abs/1408.5882). Padding changes nothing: it is zero on the way in and again before the maximum.
+ */
+export const textCnn: Architecture = {
+  about: "filters over three, four and five tokens and their strongest responses: quick, for short texts",
+  modality: "text",
+  options,
+  build(settings, random) {
+    const { vocabulary, width, filters } = resolveSettings("text-cnn", options, settings);
+    const b = build(emptyGraph("text-cnn"));
+    const ids = b.input("input_ids", "int64", ["batch", "sequence"]);
+    const mask = b.input("attention_mask", "int64", ["batch", "sequence"]);
+    const words = b.apply("Gather", [b.constant(blank([vocabulary, width]), EMBEDDINGS), ids], { axis: 0 });
+    const real = b.apply("Cast", [mask], { to: 1 });
+    const shown = b.apply("Mul", [words, b.apply("Unsqueeze", [real, ints([2])])]);
+    const channels = b.apply("Transpose", [shown], { perm: [0, 2, 1] });
+    const row = b.apply("Unsqueeze", [real, ints([1])]);
+    const responses = LENGTHS.map((length, i) => {
+      const name = `layer.${i}`;
+      const weight = b.constant(blank([filters, width, length]), `${name}.weight`);
+      const bias = b.constant(blank([filters]), `${name}.bias`);
+      const before = Math.floor((length - 1) / 2);
+      const map = b.apply(
+        "Conv",
+        [channels, weight, bias],
+        { kernel_shape: [length], pads: [before, length - 1 - before] },
+        { name },
+      );
+      // Rectified responses are never below zero, so a zero in the padding never wins.
+      const counted = b.apply("Mul", [b.apply("Relu", [map]), row]);
+      return b.apply("ReduceMax", [counted], { axes: [2], keepdims: 0 });
+    });
+    const rows = b.apply("Concat", responses, { axis: 1 }, { name: "pooled" });
+    b.graph.outputs.push(
+      Object.assign(rows, { dtype: "float32", shape: ["batch", LENGTHS.length * filters] }),
+    );
+    const source = random.fork(EMBEDDINGS);
+    const uniform = () => SPREAD * (2 * source.uniform() - 1);
+    const embeddings = Float32Array.from({ length: vocabulary * width }, uniform);
+    return withParameters(
+      drawn(modelOf(b.graph), random),
+      new Map([[EMBEDDINGS, float32([vocabulary, width], embeddings)]]),
+    );
+  },
+};
