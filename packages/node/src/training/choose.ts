@@ -9,6 +9,8 @@ export interface Trial {
   readonly rate: number;
   /** Mean negative log-likelihood of held-out rows: of the start, and after each epoch. */
   readonly losses: readonly number[];
+  /** The same fold by fold; one where rows are held out once. */
+  readonly folds: readonly (readonly number[])[];
 }
 
 /** What is trained in the end. */
@@ -55,7 +57,7 @@ export async function choose(work: Work, defaults: Defaults): Promise<Choice> {
     // Where training starts from nothing the start is no candidate.
     const isBlank = options.method === "full" || options.method === "scratch";
     const best = isBlank ? leastAt(made.losses.slice(1)) + 1 : leastAt(made.losses);
-    const trial = { depth: network.depth, rate, losses: made.losses };
+    const trial = { depth: network.depth, rate, losses: made.losses, folds: [made.losses] };
     const reason = `its epoch of least log loss on ${test.length} held-out training rows`;
     return { depth, rate, epochs: best, planned: epochs, reason, trials: [trial], run: made };
   }
@@ -63,33 +65,33 @@ export async function choose(work: Work, defaults: Defaults): Promise<Choice> {
   const trials: (Trial & { wanted: number | null })[] = [];
   for (const wanted of depths)
     for (const one of rates) {
-      const sums: number[] = [];
+      const each: (readonly number[])[] = [];
       let blocks = 0;
       for (const [fold, { train, test }] of folds.entries()) {
         const name = `trial-${wanted ?? "all"}-${one}-fold${fold}`;
         const head = await work.headFor(train);
         const common = { depth: wanted, rate: one, epochs, keep: "last" as const };
-        const { losses, network: tried } = await run(work, {
-          ...common,
-          name,
-          head,
-          rows: train,
-          heldOut: test,
-        });
-        for (const [epoch, loss] of losses.entries()) sums[epoch] = (sums[epoch] ?? 0) + loss * test.length;
-        blocks = tried.depth;
+        const made = await run(work, { ...common, name, head, rows: train, heldOut: test });
+        each.push(made.losses);
+        blocks = made.network.depth;
       }
-      const losses = sums.map((sum) => sum / options.rows.length);
       // A network of fewer blocks than asked for was tried before.
       if (trials.some((trial) => trial.depth === blocks && trial.rate === one)) continue;
-      trials.push({ depth: blocks, rate: one, losses, wanted });
-      work.log({ step: "trial", depth: blocks, rate: one, losses });
+      const losses = each[0]!.map((_, epoch) => {
+        const sum = folds.reduce((total, { test }, fold) => total + each[fold]![epoch]! * test.length, 0);
+        return sum / options.rows.length;
+      });
+      trials.push({ depth: blocks, rate: one, losses, folds: each, wanted });
+      work.log({ step: "trial", depth: blocks, rate: one, losses, folds: each });
     }
-  const best = trials.reduce((least, trial) => (minimum(trial) < minimum(least) ? trial : least));
+  let best = { trial: trials[0]!, epoch: 0 };
+  for (const trial of trials)
+    for (const [epoch, loss] of trial.losses.entries())
+      if (loss < best.trial.losses[best.epoch]! && isBetterEverywhere(trial, epoch)) best = { trial, epoch };
   return {
-    depth: best.wanted,
-    rate: best.rate,
-    epochs: leastAt(best.losses),
+    depth: best.trial.wanted,
+    rate: best.trial.rate,
+    epochs: best.epoch,
     planned: epochs,
     reason: `least log loss of ${trials.length} candidates, each on ${folds.length} folds of the training rows`,
     trials: trials.map(({ wanted: _, ...trial }) => trial),
@@ -97,5 +99,9 @@ export async function choose(work: Work, defaults: Defaults): Promise<Choice> {
   };
 }
 
-const minimum = ({ losses }: Trial): number => Math.min(...losses);
+/** Better than the start on every fold: on few rows a better mean alone is mostly luck of one of them. */
+function isBetterEverywhere({ folds }: Trial, epoch: number): boolean {
+  return folds.every((losses) => losses[epoch]! < losses[0]!);
+}
+
 const leastAt = (losses: readonly number[]): number => losses.indexOf(Math.min(...losses));
