@@ -274,6 +274,17 @@ describe("fine-tuning", () => {
     },
   );
 
+  test("depth 0 trains the head alone, on features that are kept", async () => {
+    const log: Record<string, unknown>[] = [];
+    const settings = { depth: 0, epochs: 5, learningRate: 0.05, batchSize: 8 };
+    const { model } = await fineTune(usual({ settings, onLog: (line) => log.push(line) }));
+    const source = tensors(network());
+    const [before, after] = [tensors((await fineTune(usual({ method: "probe" }))).model), tensors(model)];
+    for (const [name, data] of source) expect(after.get(name), name).toEqual(data);
+    expect(after.get("coefficients")).not.toEqual(before.get("coefficients"));
+    expect(log.filter(({ step }) => step === "frozen").length).toBe(1);
+  });
+
   test("refuses rows without a label, trunks with two outputs and heads of unknown methods", async () => {
     const rows = [row("1", "lying"), { ...row("2", "lying"), label: null }];
     await expect(fineTune(usual({ rows }))).rejects.toThrow(/row 2: the label null/);

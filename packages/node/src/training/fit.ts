@@ -90,11 +90,11 @@ export async function fit(options: FitOptions): Promise<Trained> {
           ...(options.classWeights && { classWeights: options.classWeights }),
         },
       );
-      if (settings.mixup === 0) yield { ...feeds, targets };
+      if (settings.mixup === 0) yield { ...only(feeds), targets };
       else {
         const source = random.fork(`mixup ${epoch} ${i}`);
         const mixed = mixup(feeds, targets, { alpha: settings.mixup, random: source, count });
-        yield { ...mixed.inputs, targets: mixed.targets };
+        yield { ...only(mixed.inputs), targets: mixed.targets };
       }
     }
   };
@@ -113,18 +113,21 @@ export async function fit(options: FitOptions): Promise<Trained> {
         return crossEntropy(g, logits, input("targets", "float32", [batchSize, classes]));
       },
     });
+  // What the loss does not depend on (features that are an output, behind a frozen trunk) is not fed.
+  const first = await inputs.feeds(new Int32Array(batchSize).fill(rows[0]!), null);
+  const plan = planOf(shapesIn(first));
+  const needed = new Set(plan.model.graph.inputs.map((input) => input.name));
+  const only = (feeds: Feeds): Feeds =>
+    Object.fromEntries(Object.entries(feeds).filter(([input]) => needed.has(input)));
   // One plan a length of texts: static shapes throughout.
-  const plans = new Map<string, TrainingPlan>();
+  const keyOf = (batch: Feeds) => JSON.stringify(shapesIn(only(batch), "targets"));
+  const plans = new Map([[keyOf(first), plan]]);
   const planFor = (batch: Feeds): TrainingPlan => {
-    const shapes = Object.fromEntries(
-      upper.graph.inputs.map(({ name: input }) => [input, batch[input]!.shape]),
-    );
-    const key = JSON.stringify(shapes);
-    let plan = plans.get(key);
-    if (!plan) plans.set(key, (plan = planOf(shapes)));
-    return plan;
+    const key = keyOf(batch);
+    let one = plans.get(key);
+    if (!one) plans.set(key, (one = planOf(shapesIn(batch, "targets"))));
+    return one;
   };
-  const plan = planFor(await inputs.feeds(new Int32Array(batchSize).fill(rows[0]!), null));
   const steps = Math.ceil(order(0).length / accumulate);
   const total = steps * options.epochs;
   const warm = Math.round(settings.warmup * total);
@@ -165,6 +168,12 @@ export async function fit(options: FitOptions): Promise<Trained> {
   } finally {
     await scorer?.close();
   }
+}
+
+/** The shapes of tensors by name, but for one. */
+function shapesIn(feeds: Feeds, without?: string): Record<string, Shape> {
+  const entries = Object.entries(feeds).filter(([name]) => name !== without);
+  return Object.fromEntries(entries.map(([name, { shape }]) => [name, shape]));
 }
 
 /** Mean negative log-likelihood of held-out rows under other parameters, without loading the network anew. */
