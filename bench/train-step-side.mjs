@@ -47,15 +47,16 @@ async function make({ path, shape, dtype, x, labels, trained }) {
 
 /** Trains for as long as it is asked to: a step is what lies between two calls of `onStep`. */
 async function* loop(runtime, plan, feeds) {
-  let wanted = 2;
-  let [clock, work] = [0, 0];
-  const times = { wall: [], work: [] };
   const used = () => {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
   };
-  let arrived = () => {};
+  let wanted = 0;
+  let left = 0;
   let go = () => {};
+  let arrived = () => {};
+  let [clock, work] = [0, 0];
+  const times = { wall: [], work: [] };
   const training = core.train(plan, {
     runtime,
     optimizer: core.optimizers.adamw,
@@ -63,13 +64,13 @@ async function* loop(runtime, plan, feeds) {
     epochs: 1,
     async *batches() {
       for (;;) {
-        if (wanted-- > 0) yield feeds;
-        else {
+        while (wanted === 0) {
           await new Promise((resolve) => {
             go = resolve;
-            arrived();
           });
         }
+        wanted--;
+        yield feeds;
       }
     },
     onStep() {
@@ -77,24 +78,23 @@ async function* loop(runtime, plan, feeds) {
       times.wall.push(now - clock);
       times.work.push(spent - work);
       [clock, work] = [now, spent];
+      if (--left === 0) arrived();
     },
   });
   training.catch((error) => {
     console.error(error);
     process.exit(1);
   });
-  let count = 2;
-  for (;;) {
+  for (let count = 2; ; ) {
     const done = new Promise((resolve) => {
       arrived = resolve;
     });
-    if (count > 2 || times.wall.length > 0) {
-      wanted = count;
-      times.wall.length = 0;
-      times.work.length = 0;
-      [clock, work] = [performance.now(), used()];
-      go();
-    }
+    times.wall.length = 0;
+    times.work.length = 0;
+    [clock, work] = [performance.now(), used()];
+    left = count;
+    wanted = count;
+    go();
     await done;
     count = yield {
       wall: middle(times.wall.slice(1)),

@@ -34,7 +34,6 @@ export function blocked(graph: Graph, block: number): Graph {
   /** The blocked form of a value, which has the extents of the plain one. */
   const forms = new Map<Value, Value>();
   const isPlain = new Set<Value>([...graph.inputs, ...graph.initializers.keys()]);
-  const channelsLast = new Map<Value, Value>();
   const done = new Set<Node>();
 
   for (const node of graph.nodes) {
@@ -56,7 +55,6 @@ export function blocked(graph: Graph, block: number): Graph {
     if (node.opType === "Slice") return () => slice(node);
     if (node.opType === "ReduceSum") return () => sum(node);
     if (node.opType === "GlobalAveragePool") return () => average(node);
-    if (node.opType === "Gemm") return () => product(node);
     return elementwise.has(node.opType) ? () => each(node) : null;
   }
 
@@ -355,41 +353,6 @@ export function blocked(graph: Graph, block: number): Graph {
     work.nodes.at(-1)!.outputs[0] = node.outputs[0]!;
     isPlain.add(node.outputs[0]!);
     return true;
-  }
-
-  /** A·Bᵀ of images with channels in front: as Aᵀ·B of images with channels at the end, which blocked ones are sooner. */
-  function product(node: Node): boolean {
-    const [a, b, c] = node.inputs as [Value, Value, Value?];
-    const isTurned =
-      integer(node.attributes, "transB", 0) === 1 && integer(node.attributes, "transA", 0) === 0;
-    if (c || !isTurned) return false;
-    const [left, right] = [turnedImage(a), turnedImage(b)];
-    if (!left || !right) return false;
-    emit("Gemm", [pixelsOf(left), pixelsOf(right)], { transA: 1 });
-    work.nodes.at(-1)!.outputs[0] = node.outputs[0]!;
-    isPlain.add(node.outputs[0]!);
-    return true;
-  }
-  /** The blocked image that a matrix [C, N·H·W] is made of. */
-  function turnedImage(value: Value): Value | null {
-    const channels = extents(value)?.[0];
-    let node = makers.get(value);
-    while (node?.opType === "Reshape") node = makers.get(node.inputs[0]!);
-    if (node?.opType !== "Transpose" || list(node.attributes, "perm")?.join() !== "1,0,2,3") return null;
-    const x = node.inputs[0]!;
-    return forms.has(x) && image(x)?.[1] === channels ? x : null;
-  }
-  /** [N·H·W, C] */
-  function pixelsOf(value: Value): Value {
-    const known = channelsLast.get(value);
-    if (known) return known;
-    const channels = image(value)![1];
-    const made = reshaped(emitBlocked("ReorderOutput", [forms.get(value)!], { channels, channels_last: 1 }), [
-      -1,
-      channels,
-    ]);
-    channelsLast.set(value, made);
-    return made;
   }
 
   /** Elementwise: on the blocked forms where one is there; what is one number a channel is spread over pixels. */

@@ -1,5 +1,6 @@
 import type { Value } from "../ir/graph.ts";
 import type { Formula } from "./formula.ts";
+import { turned } from "./linear.ts";
 import { rule } from "./op.ts";
 import { type Windows, windowsOf } from "./windows.ts";
 
@@ -109,11 +110,17 @@ function weightGradient(
   if (perGroup === 1 && groups === outputs && groups > 1 && typeof images === "number")
     return eachChannelAlone(g, x, dy, weights, images, windows);
   const axes = kernel.map((_, i) => i + 2);
+  const isWhole =
+    size === 1 && [...strides, ...before, ...after].every((n, i) => n === (i < axes.length ? 1 : 0));
+  const positions = output.reduce((product, extent) => product * extent, 1);
+  if (isWhole && groups === 1 && positions * (outputs + perGroup) >= 32 * outputs * perGroup) {
+    // Images so large that adding up a small product an image is cheaper than putting channels in front.
+    const [left, right] = [g.reshape(dy, [0, outputs, -1]), g.reshape(x, [0, perGroup, -1])];
+    return g.reshape(g.sum(g.matmul(left, g.transpose(right, [0, 2, 1])), [0], false), weights);
+  }
   const swap = [1, 0, ...axes];
   const rows = g.reshape(g.transpose(dy, swap), [groups, outputs / groups, -1]);
   const padded = g.pad(g.transpose(x, swap), [0, 0, ...before, 0, 0, ...after.map((n) => Math.max(n, 0))]);
-  const isWhole =
-    size === 1 && [...strides, ...before, ...after].every((n, i) => n === (i < axes.length ? 1 : 0));
   const seen = offsets(kernel).map((offset) => {
     const starts = offset.map((at, i) => at * dilations[i]!);
     const ends = starts.map((start, i) => start + (output[i]! - 1) * strides[i]! + 1);
@@ -123,7 +130,12 @@ function weightGradient(
   const columns = g.reshape(g.concat(seen, 1), [groups, perGroup * size, -1]);
   if (groups > 1) return g.reshape(g.matmul(rows, g.transpose(columns, [0, 2, 1])), weights);
   const flat = (value: Value, extent: number) => g.reshape(value, [extent, -1]);
-  const product = g.op("Gemm", [flat(rows, outputs), flat(columns, perGroup * size)], { transB: 1 });
+  const [left, right] = [flat(rows, outputs), flat(columns, perGroup * size)];
+  // The product of few rows with many columns is slow, and the result is small.
+  const product =
+    outputs < 128 && perGroup * size > 2 * outputs
+      ? turned(g, g.op("Gemm", [right, left], { transB: 1 }), outputs)
+      : g.op("Gemm", [left, right], { transB: 1 });
   return g.reshape(product, weights);
 }
 
