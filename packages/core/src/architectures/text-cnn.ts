@@ -1,7 +1,5 @@
 import { build, emptyGraph, ints, modelOf } from "../ir/build.ts";
 import { resolveSettings } from "../options.ts";
-import { float32 } from "../tensor.ts";
-import { withParameters } from "../training/plan.ts";
 import type { Architecture } from "./architecture.ts";
 import { blank, drawn } from "./blank.ts";
 
@@ -13,13 +11,11 @@ const options = {
 
 /** Tokens a filter sees. */
 const LENGTHS = [3, 4, 5];
-/** Embeddings are drawn uniformly from ± this, as in the paper. */
-const SPREAD = 0.25;
-const EMBEDDINGS = "embeddings.weight";
 
 /**
  * Convolutions of three lengths over embeddings, and the strongest response of each filter (Kim 2014,
- * https://arxiv.org/abs/1408.5882). Padding changes nothing: it is zero on the way in and again before the maximum.
+ * https://arxiv.org/abs/1408.5882), which are scaled by the root of their width so that they start as large as in the
+ * paper. Padding changes nothing: it is zero on the way in and again before the maximum.
  */
 export const textCnn: Architecture = {
   about: "filters over three, four and five tokens and their strongest responses: quick, for short texts",
@@ -30,7 +26,8 @@ export const textCnn: Architecture = {
     const b = build(emptyGraph("text-cnn"));
     const ids = b.input("input_ids", "int64", ["batch", "sequence"]);
     const mask = b.input("attention_mask", "int64", ["batch", "sequence"]);
-    const words = b.apply("Gather", [b.constant(blank([vocabulary, width]), EMBEDDINGS), ids], { axis: 0 });
+    const table = b.constant(blank([vocabulary, width]), "embeddings.weight");
+    const words = b.apply("Mul", [b.apply("Gather", [table, ids], { axis: 0 }), Math.sqrt(width)]);
     const real = b.apply("Cast", [mask], { to: 1 });
     const shown = b.apply("Mul", [words, b.apply("Unsqueeze", [real, ints([2])])]);
     const channels = b.apply("Transpose", [shown], { perm: [0, 2, 1] });
@@ -54,12 +51,6 @@ export const textCnn: Architecture = {
     b.graph.outputs.push(
       Object.assign(rows, { dtype: "float32", shape: ["batch", LENGTHS.length * filters] }),
     );
-    const source = random.fork(EMBEDDINGS);
-    const uniform = () => SPREAD * (2 * source.uniform() - 1);
-    const embeddings = Float32Array.from({ length: vocabulary * width }, uniform);
-    return withParameters(
-      drawn(modelOf(b.graph), random),
-      new Map([[EMBEDDINGS, float32([vocabulary, width], embeddings)]]),
-    );
+    return drawn(modelOf(b.graph), random);
   },
 };

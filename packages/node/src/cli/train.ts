@@ -2,6 +2,7 @@ import { heads } from "@graft-ml/core";
 import { trainRun } from "../runs/index.ts";
 import { commandLine } from "../runs/report-of.ts";
 import { fineTuneOptions, METHODS, type Method } from "../training/index.ts";
+import { architectureChoice, architectureFlags, architectureNames } from "./architecture-flags.ts";
 import { command, UsageError } from "./command.ts";
 import {
   backboneFlags,
@@ -29,6 +30,12 @@ export const train = command({
       default: "none",
       about: "an .onnx file, a folder, hf:owner/name, run:DIR or none; several with commas to choose from",
     },
+    arch: {
+      type: "string",
+      default: null,
+      about: `with --backbone none: a network to train from nothing, ${architectureNames}`,
+    },
+    ...architectureFlags,
     ...backboneFlags,
     head: {
       type: "choice",
@@ -78,6 +85,7 @@ export const train = command({
     const { metrics, report, config } = await trainRun(dataset, {
       output,
       backbones: backbone.split(",").map((spec) => spec.trim()),
+      ...(settings.arch === null ? {} : { architecture: architectureChoice(settings.arch, settings) }),
       layer,
       pooling,
       head,

@@ -159,7 +159,7 @@ function narrowed({ source, extracted }: Candidate, kept: readonly number[]): Ca
 }
 
 /** Left-out rows must not leave a class without any. */
-function requireClasses(train: readonly Row[], { classes, dataset }: Prepared): void {
+export function requireClasses(train: readonly Row[], { classes, dataset }: Prepared): void {
   const missing = classes.find((name) => !train.some(({ label }) => label === name));
   if (missing !== undefined)
     throw new InputError(

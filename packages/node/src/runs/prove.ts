@@ -94,7 +94,7 @@ async function baselinesOf(stage: Stage, learnt: Learnt, test: readonly Row[]): 
   const { classes } = prepared;
   const { modality } = source;
   const raw =
-    source.spec === "none" ? source : await openSource("none", { modality, runtime, cache, training: train });
+    source.layer === "" ? source : await openSource("none", { modality, runtime, cache, training: train });
   const fitting = { classes, random: random.fork("raw"), runtime };
   const wantsScratch = source.layer !== "" && method !== "scratch" && (options.scratch ?? method !== "probe");
   return [

@@ -4,10 +4,12 @@ import { type Dataset, type Pooling, type Runtime, random } from "@graft-ml/core
 import type { BackboneOptions } from "../backbones/index.ts";
 import { featureCache } from "../cache.ts";
 import { type Device, ortRuntime } from "../runtime/index.ts";
+import type { ArchitectureChoice } from "../sources/index.ts";
 import type { Method } from "../training/index.ts";
 import type { FittingOptions } from "./fit-head.ts";
 import { prepareRun, runFiles } from "./folder.ts";
 import { learn, type Stage } from "./learn.ts";
+import { learnArchitecture } from "./learn-architecture.ts";
 import { prepareData } from "./prepared.ts";
 import { prove } from "./prove.ts";
 import { tune } from "./tune.ts";
@@ -19,6 +21,8 @@ export interface TrainRunOptions {
   readonly output: string;
   /** One backbone or several to choose from: a path, hf:owner/name, run:DIR or none (the default). */
   readonly backbones?: readonly string[];
+  /** A network to train from nothing, in place of a backbone; the method is then "scratch". */
+  readonly architecture?: ArchitectureChoice | null;
   /** A layer's name, "auto" to choose among several, or null for the default one. */
   readonly layer?: string | null;
   readonly pooling?: Pooling;
@@ -91,7 +95,11 @@ export async function trainRun(dataset: Dataset, options: TrainRunOptions): Prom
     };
     const { train, test, dropped } = prepared.parts;
     await stage.log({ step: "data", train: train.length, test: test.length, dropped: dropped.length });
-    const learnt = await tune(stage, await learn(stage));
+    const { architecture = null } = options;
+    const learnt =
+      architecture === null
+        ? await tune(stage, await learn(stage))
+        : await learnArchitecture(stage, architecture);
     signal?.throwIfAborted();
     const proof = await prove(stage, learnt);
     signal?.throwIfAborted();

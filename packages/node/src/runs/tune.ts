@@ -15,7 +15,7 @@ export async function tune(stage: Stage, learnt: Learnt): Promise<Learnt> {
   if (asked === "probe") return learnt;
   if (learnt.source.layer === "" && asked !== "auto")
     throw new InputError(
-      `method ${asked}: the backbone "none" has no network to train; name one with --backbone, or train one with graft pretrain`,
+      `method ${asked}: the backbone "none" has no network to train; name one with --backbone, or build one with --arch`,
     );
   const decision =
     asked === "auto"

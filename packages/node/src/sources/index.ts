@@ -1,2 +1,11 @@
+export {
+  type ArchitectureChoice,
+  type ArchitectureOptions,
+  architectureOf,
+  architectureSource,
+  type OpenedArchitecture,
+  openArchitecture,
+} from "./architecture.ts";
 export { openSource, openSources, type SourceOptions } from "./open.ts";
 export type { ReadingOptions, Source, SourceFeatures } from "./source.ts";
+export { type Initialised, initialisedFrom } from "./weights.ts";

@@ -7,3 +7,4 @@ export {
 } from "./text-preprocessor.ts";
 export { readTfidfPreprocessor, TFIDF_FILE, tfidfPreprocessor } from "./tfidf-preprocessor.ts";
 export { type Encoder, encoder, type Tokens } from "./tokens.ts";
+export { SPECIAL_TOKENS, type TokenizerTraining, trainTokenizer } from "./train-tokenizer.ts";

@@ -1,0 +1,161 @@
+import { createHash } from "node:crypto";
+import {
+  type Architecture,
+  architectures,
+  InputError,
+  type Model,
+  type Random,
+  type Row,
+  type Runtime,
+  writeModel,
+} from "@graft-ml/core";
+import type { Backbone, JsonObject, TokenizerFiles } from "../backbones/index.ts";
+import { textOf, trainTokenizer } from "../texts/index.ts";
+import { networkSource } from "./network.ts";
+import type { Source } from "./source.ts";
+import { type Initialised, initialisedFrom } from "./weights.ts";
+
+/** A network to be trained from nothing. */
+export interface ArchitectureChoice {
+  /** One of the names in core's `architectures`. */
+  readonly name: string;
+  /** What the architecture has options for: width, depth, size … */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** A RUN folder or a .safetensors file that its weights are read from. */
+  readonly init?: string | null;
+  /** Parameters that may stay as they were drawn although `init` has none for them: patterns with `*` and `**`. */
+  readonly allowMissing?: readonly string[];
+}
+
+/** What an architecture is opened with. */
+export interface ArchitectureOptions {
+  readonly choice: ArchitectureChoice;
+  readonly modality: "image" | "text";
+  /** Rows that a tokenizer's vocabulary is made of: the training part, and nothing else. */
+  readonly training: readonly Row[];
+  readonly random: Random;
+  /** Tokens a text is cut to. */
+  readonly maxLength?: number | null;
+}
+
+/** A network with fresh weights, or with those of `init`, and all that feeds it. */
+export interface OpenedArchitecture {
+  readonly backbone: Backbone;
+  /** As the architecture has it: one output, `pooled` or `last_hidden_state`. */
+  readonly model: Model;
+  /** What was taken from `init`, what was not and why; null where every weight was drawn. */
+  readonly initialised: Initialised | null;
+}
+
+/** Tokens a text is cut to where nobody says. */
+const LENGTH = 128;
+
+/** An architecture by its name. Throws an InputError that lists those there are. */
+export function architectureOf(name: string): Architecture {
+  const all: Readonly<Record<string, Architecture>> = architectures;
+  if (Object.hasOwn(all, name)) return all[name]!;
+  throw new InputError(
+    `architecture "${name}": there is none of that name; there are ${Object.keys(all).join(", ")}`,
+  );
+}
+
+/**
+ * Builds an architecture for data: a tokenizer is made of the training rows, images are scaled to the network's side.
+ * Throws an InputError where the architecture takes something else, or where `init` lacks weights.
+ */
+export async function openArchitecture(options: ArchitectureOptions): Promise<OpenedArchitecture> {
+  const { choice, modality, training, random, maxLength } = options;
+  const { name, settings = {}, init = null, allowMissing = [] } = choice;
+  const architecture = architectureOf(name);
+  if (architecture.modality !== modality)
+    throw new InputError(
+      `architecture ${name} takes ${architecture.modality}s, but the data are ${modality}s; take ${fitting(modality)}`,
+    );
+  const length = Number(settings.length ?? maxLength ?? LENGTH);
+  const tokenizer =
+    modality === "text" ? tokenizerOf(training, Number(settings.vocabulary ?? 8000), length) : null;
+  const given = { ...settings, ...fittingText(architecture, tokenizer, length) };
+  const drawn = architecture.build(given, random.fork("architecture"));
+  const initialised = init === null ? null : await initialisedFrom(init, drawn, allowMissing);
+  const model = initialised?.model ?? drawn;
+  const bytes = writeModel(model);
+  const { shape } = model.graph.inputs[0]!;
+  return {
+    model,
+    initialised,
+    backbone: {
+      spec: "none",
+      name,
+      modality,
+      model: bytes,
+      externalData: {},
+      sha256: createHash("sha256").update(bytes).digest("hex"),
+      imageInput:
+        modality === "text"
+          ? null
+          : {
+              name: "pixel_values",
+              layout: "NCHW",
+              channels: shape![1] as number,
+              height: shape![2] as number,
+              width: shape![3] as number,
+            },
+      config: tokenizer === null ? null : { max_position_embeddings: length },
+      preprocessorConfig: modality === "text" ? null : pixelsOf(shape![1] as number, shape![2] as number),
+      tokenizer,
+      layer: model.graph.outputs[0]!.name,
+      path: null,
+      commit: null,
+      licence: null,
+      notes: initialised === null ? [] : [initialised.summary],
+    },
+  };
+}
+
+/** The source over an architecture: as over a pretrained network, but that nothing in it is pretrained. */
+export function architectureSource(
+  { backbone }: OpenedArchitecture,
+  options: { readonly runtime: Runtime; readonly batchSize?: number | null },
+): Source {
+  return networkSource({
+    backbone,
+    runtime: options.runtime,
+    layer: null,
+    pooling: "auto",
+    batchSize: options.batchSize ?? 8,
+    cache: null,
+  });
+}
+
+function fitting(modality: "image" | "text"): string {
+  return Object.entries(architectures as Readonly<Record<string, Architecture>>)
+    .filter(([, one]) => one.modality === modality)
+    .map(([name]) => name)
+    .join(" or ");
+}
+
+/** Settings that follow from the texts: the vocabulary that was found, and the positions that are needed. */
+function fittingText({ options }: Architecture, tokenizer: TokenizerFiles | null, length: number) {
+  if (tokenizer === null) return {};
+  const vocabulary = Object.keys((tokenizer.json.model as JsonObject).vocab as JsonObject).length;
+  return { vocabulary, ...("length" in options && { length }) };
+}
+
+function tokenizerOf(training: readonly Row[], size: number, maxLength: number): TokenizerFiles {
+  const texts = training.map(({ input }) => textOf(input));
+  return trainTokenizer(texts, { size, maxLength });
+}
+
+/** Pixels from −1 to 1. */
+function pixelsOf(channels: number, side: number): JsonObject {
+  return {
+    do_resize: true,
+    size: { height: side, width: side },
+    resample: 2,
+    do_rescale: true,
+    rescale_factor: 1 / 255,
+    do_normalize: true,
+    image_mean: Array<number>(channels).fill(0.5),
+    image_std: Array<number>(channels).fill(0.5),
+  };
+}

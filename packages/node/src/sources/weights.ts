@@ -1,0 +1,69 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  InputError,
+  type Model,
+  type Parameters,
+  parametersOf,
+  readModel,
+  readSafetensors,
+  type Tensor,
+  type Transferred,
+  transferParameters,
+} from "@graft-ml/core";
+
+/** A model with the weights of another, and what came of it. */
+export interface Initialised extends Transferred {
+  /** A sentence for people: how much was taken, skipped and left as drawn. */
+  readonly summary: string;
+}
+
+/**
+ * A copy of a model with the weights that a RUN folder, an .onnx or a .safetensors file has for it, by name and shape.
+ * Throws an InputError where the file has none for a parameter that is not allowed to stay as it was drawn.
+ */
+export async function initialisedFrom(
+  path: string,
+  model: Model,
+  allowMissing: readonly string[],
+): Promise<Initialised> {
+  const source = await weightsIn(path.replace(/^run:/, ""));
+  const made = withHint(path, () => transferParameters(source, model, { allowMissing }));
+  const { taken, skipped, missing } = made;
+  const all = parametersOf(model).length;
+  const reasons = [...new Set(skipped.map(({ why }) => why))].slice(0, 3).join("; ");
+  const summary = [
+    `${taken.length} of ${all} parameters are from ${path}`,
+    skipped.length > 0 && `${skipped.length} of its own were skipped (${reasons})`,
+    missing.length > 0 && `${missing.length} stay as they were drawn: ${missing.slice(0, 5).join(", ")}`,
+  ];
+  return { ...made, summary: summary.filter((part) => part !== false).join(", ") };
+}
+
+async function weightsIn(path: string): Promise<Model | Parameters> {
+  try {
+    const isFolder = (await stat(path)).isDirectory();
+    const file = isFolder ? join(path, "model.onnx") : path;
+    const bytes = await readFile(file);
+    if (!/\.safetensors$/.test(file)) return readModel(bytes, { source: file });
+    const { tensors } = readSafetensors(bytes, file);
+    return tensors as ReadonlyMap<string, Tensor>;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT") throw error;
+    throw new InputError(
+      `${path} has no weights to start from; give a RUN folder, an .onnx or a .safetensors file`,
+    );
+  }
+}
+
+function withHint(path: string, work: () => Transferred): Transferred {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(`${path}: ${error.message}; on the command line --allow-missing PATTERN allows it`, {
+      cause: error,
+    });
+  }
+}
