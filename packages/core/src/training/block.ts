@@ -9,6 +9,7 @@ import { float32 } from "../tensor.ts";
  * the runtime has no such layout. For the option `block` of `planTraining`.
  */
 export async function blockOf(runtime: Runtime): Promise<number> {
+  if (runtime.device !== "cpu") return 0; // the layout is the processor's; others would leave their device for it
   const channels = 32;
   const graph = emptyGraph("probe");
   const b = build(graph);

@@ -1,5 +1,6 @@
 import {
   batchesOf,
+  blockOf,
   classTargets,
   cloneModel,
   crossEntropy,
@@ -100,10 +101,12 @@ export async function fit(options: FitOptions): Promise<Trained> {
   };
   const model = norms?.model ?? upper;
   const trainedNames = new Set(options.trained);
+  const block = await blockOf(options.runtime);
   const planOf = (shapes: Readonly<Record<string, Shape>>) =>
     planTraining(model, {
       train: (parameter) => trainedNames.has(parameter),
       shapes,
+      block,
       outputs: norms?.outputs ?? [],
       loss: (g, graph, input) => {
         const logits = graph.nodes
