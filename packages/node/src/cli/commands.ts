@@ -4,6 +4,7 @@ export { evaluate } from "./evaluate.ts";
 export { extract } from "./extract.ts";
 export { layers } from "./layers.ts";
 export { predict } from "./predict.ts";
+export { pretrain } from "./pretrain.ts";
 export { report } from "./report.ts";
 export { train } from "./train.ts";
 export { verify } from "./verify.ts";

@@ -69,6 +69,10 @@ export async function openRun(folder: string, { runtime }: { readonly runtime: R
   const model = readModel(bytes, { source: `${folder}/${runFiles.model}` });
   const preprocessor = await runPreprocessor(folder, config, model);
   const classes = classesOf(config);
+  if (classes.length === 0)
+    throw new InputError(
+      `${folder} was pretrained without labels (${config.method}) and names no classes; use it as --backbone run:${folder} of graft train`,
+    );
   const session = await runtime.load(bytes);
 
   const probabilities = async (rows: readonly Row[], options: ReadingOptions = {}): Promise<Predicted> => {

@@ -12,6 +12,9 @@ import {
   transferParameters,
 } from "@graft-ml/core";
 
+/** Names that the summary lists; all of them stand in a run's log.jsonl. */
+const SHOWN = 20;
+
 /** A model with the weights of another, and what came of it. */
 export interface Initialised extends Transferred {
   /** A sentence for people: how much was taken, skipped and left as drawn. */
@@ -32,10 +35,11 @@ export async function initialisedFrom(
   const { taken, skipped, missing } = made;
   const all = parametersOf(model).length;
   const reasons = [...new Set(skipped.map(({ why }) => why))].slice(0, 3).join("; ");
+  const left = missing.slice(0, SHOWN).join(", ") + (missing.length > SHOWN ? " …" : "");
   const summary = [
     `${taken.length} of ${all} parameters are from ${path}`,
     skipped.length > 0 && `${skipped.length} of its own were skipped (${reasons})`,
-    missing.length > 0 && `${missing.length} stay as they were drawn: ${missing.slice(0, 5).join(", ")}`,
+    missing.length > 0 && `${missing.length} stay as they were drawn: ${left}`,
   ];
   return { ...made, summary: summary.filter((part) => part !== false).join(", ") };
 }
