@@ -21,7 +21,7 @@ export const evaluate = command({
   async run({ operands, settings, terminal, signal }) {
     const [folder, path] = operands as [string, string];
     const begin = performance.now();
-    const runtime = await ortRuntime(runtimeSettings(settings));
+    const runtime = await ortRuntime({ ...runtimeSettings(settings), throughput: true });
     try {
       const run = await openRun(folder, { runtime });
       const whole = await readData(path, settings, { signal });

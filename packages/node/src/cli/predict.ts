@@ -26,7 +26,7 @@ export const predict = command({
   async run({ operands, settings, terminal, signal }) {
     const [folder, input] = operands as [string, string];
     const form = settings.output === null ? csvOf : predictionForm(settings.output);
-    const runtime = await ortRuntime(runtimeSettings(settings));
+    const runtime = await ortRuntime({ ...runtimeSettings(settings), throughput: true });
     try {
       const run = await openRun(folder, { runtime });
       const { rows, skipped: unread } = await rowsOf(input, settings, signal);

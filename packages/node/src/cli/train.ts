@@ -1,4 +1,4 @@
-import { heads } from "@graft-ml/core";
+import { headCandidates } from "@graft-ml/core";
 import { trainRun } from "../runs/index.ts";
 import { commandLine } from "../runs/report-of.ts";
 import { fineTuneOptions, METHODS, type Method } from "../training/index.ts";
@@ -40,7 +40,7 @@ export const train = command({
     head: {
       type: "choice",
       default: "auto",
-      of: ["auto", ...Object.keys(heads)],
+      of: ["auto", ...headCandidates().map(({ name }) => name)],
       about: "learner on the features; auto compares several on the training part",
     },
     method: {

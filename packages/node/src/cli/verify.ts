@@ -11,7 +11,7 @@ export const verify = command({
   example: "graft verify runs/photos",
   async run({ operands, settings, terminal }) {
     const [folder] = operands as [string];
-    const runtime = await ortRuntime(runtimeSettings(settings));
+    const runtime = await ortRuntime({ ...runtimeSettings(settings), throughput: true });
     try {
       const { rows, largestDifference, tolerance, drifted } = await (
         await openRun(folder, { runtime })

@@ -1,6 +1,7 @@
 import {
   type Feeds,
   InputError,
+  type Matrix,
   type Preprocessor,
   type Row,
   type Session,
@@ -8,24 +9,26 @@ import {
   type Tensor,
 } from "@graft-ml/core";
 
-/** A row to be computed: its number in the data set, and what its features are kept under. */
+/** A row to be computed: its number in the data set. */
 export interface Wanted {
   readonly index: number;
-  readonly key: string;
 }
 
-export interface ComputeOptions {
+/** How rows go through a network; `W` is what a row is known by. */
+export interface ComputeOptions<W extends Wanted> {
   readonly rows: readonly Row[];
   readonly preprocessor: Preprocessor;
   readonly session: Session;
   /** Runs the session executes at the same time. */
   readonly lanes: number;
   readonly batchSize: number;
+  /** Outputs asked of the network, each [batchSize, columns] float32. */
+  readonly outputs: readonly string[];
   readonly onError: "stop" | "skip";
-  /** Features [wanted.length, D] of one batch. */
-  onBatch(wanted: readonly Wanted[], features: Tensor): Promise<void>;
+  /** Outputs of one batch by name, each [wanted.length, columns]. */
+  onBatch(wanted: readonly W[], outputs: Readonly<Record<string, Matrix>>): Promise<void>;
   /** A row that cannot be read. */
-  onSkip(wanted: Wanted, reason: string): void;
+  onSkip(wanted: W, reason: string): void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -33,14 +36,18 @@ export interface ComputeOptions {
 const AHEAD = 2;
 
 /**
- * Runs the network over rows, batch by batch; the next two batches are decoded while others run, one more than there are
- * lanes, and no more than these are in memory. Every batch is filled up to `batchSize` rows and holds inputs of one extent, so that a row's features do not
- * depend on which others are computed with it.
+ * Runs a network over rows, batch by batch: the one way from raw inputs to outputs, in extraction, training, prediction and
+ * verification alike. The next two batches are decoded while others run, one more than there are lanes, and no more than
+ * these are in memory. Every batch is filled up to `batchSize` rows and holds inputs of one extent, so that a row's numbers
+ * do not depend on which others are computed with it.
  */
-export async function compute(wanted: readonly Wanted[], options: ComputeOptions): Promise<void> {
-  const { session, signal } = options;
+export async function compute<W extends Wanted>(
+  wanted: readonly W[],
+  options: ComputeOptions<W>,
+): Promise<void> {
+  const { session, outputs, signal } = options;
   const batches = batchesOf(wanted, options);
-  const ready: Promise<Prepared>[] = [];
+  const ready: Promise<Prepared<W>>[] = [];
   const start = () => {
     const next = batches.next();
     if (next.done) return;
@@ -55,7 +62,7 @@ export async function compute(wanted: readonly Wanted[], options: ComputeOptions
       const { feeds, kept } = await current;
       signal?.throwIfAborted();
       // One run more than there are lanes is handed over, so that the network never waits.
-      const answer = feeds === null ? null : session.run(feeds, ["features"], { transfer: true });
+      const answer = feeds === null ? null : session.run(feeds, outputs, { transfer: true });
       answer?.catch(() => {});
       start();
       // In the order of the batches, whichever is done first.
@@ -71,37 +78,50 @@ export async function compute(wanted: readonly Wanted[], options: ComputeOptions
   }
 }
 
-async function finish(
+async function finish<W extends Wanted>(
   answer: ReturnType<Session["run"]> | null,
-  kept: readonly Wanted[],
-  { onBatch, batchSize }: ComputeOptions,
+  kept: readonly W[],
+  { onBatch, batchSize, outputs }: ComputeOptions<W>,
 ): Promise<void> {
   if (answer === null) return;
-  const { features } = await answer;
-  const { shape, dtype, data } = features!;
+  const results = await answer;
+  const rows = (name: string) => rowsOf(name, results[name]!, kept, batchSize);
+  await onBatch(kept, Object.fromEntries(outputs.map((name) => [name, rows(name)])));
+}
+
+/** The rows of an output that were asked for, without those that filled the batch up. */
+function rowsOf(
+  name: string,
+  { shape, dtype, data }: Tensor,
+  kept: readonly Wanted[],
+  batchSize: number,
+): Matrix {
   if (shape.length !== 2 || shape[0] !== batchSize || dtype !== "float32")
     throw new InputError(
-      `the network's features are ${dtype} [${shape.join(", ")}] for ${batchSize} inputs; [${batchSize}, D] of float32 is needed, so cut it at another layer`,
+      `the network's ${name} are ${dtype} [${shape.join(", ")}] for ${batchSize} inputs; [${batchSize}, D] of float32 is needed, so cut it at another layer`,
     );
   const columns = shape[1]!;
   const values = (data as Float32Array).subarray(0, kept.length * columns);
   const bad = values.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0)
     throw new InputError(
-      `the features of row ${kept[Math.floor(bad / columns)]!.index + 1} hold ${values[bad]} at ${bad % columns}; the layer is not usable for this input`,
+      `the ${name} of row ${kept[Math.floor(bad / columns)]!.index + 1} hold ${values[bad]} at ${bad % columns}; the layer is not usable for this input`,
     );
-  await onBatch(kept, { dtype, shape: [kept.length, columns], data: values });
+  return { rows: kept.length, columns, data: values };
 }
 
-interface Prepared {
+interface Prepared<W> {
   readonly feeds: Feeds | null;
-  readonly kept: readonly Wanted[];
+  readonly kept: readonly W[];
 }
 
-async function prepare(batch: readonly Wanted[], options: ComputeOptions): Promise<Prepared> {
+async function prepare<W extends Wanted>(
+  batch: readonly W[],
+  options: ComputeOptions<W>,
+): Promise<Prepared<W>> {
   const { rows, preprocessor, batchSize, onError, onSkip, signal } = options;
   signal?.throwIfAborted();
-  const inputs = (some: readonly Wanted[]) => some.map(({ index }) => rows[index]!.input);
+  const inputs = (some: readonly W[]) => some.map(({ index }) => rows[index]!.input);
   try {
     return {
       feeds: filledUp(await preprocessor.prepare(inputs(batch)), batch.length, batchSize),
@@ -112,7 +132,7 @@ async function prepare(batch: readonly Wanted[], options: ComputeOptions): Promi
     if (onError === "stop" && batch.length === 1) throw named(rows[batch[0]!.index]!, error);
   }
   // Something in the batch cannot be read: find out what, one by one.
-  const kept: Wanted[] = [];
+  const kept: W[] = [];
   for (const one of batch) {
     try {
       await preprocessor.prepare(inputs([one]));
@@ -133,11 +153,11 @@ export function named({ where }: Row, error: InputError): InputError {
   return new InputError(`${where}: ${error.message}`, { cause: error });
 }
 
-function* batchesOf(
-  wanted: readonly Wanted[],
-  { rows, preprocessor, batchSize }: ComputeOptions,
-): Generator<Wanted[]> {
-  const waiting = new Map<number, Wanted[]>();
+function* batchesOf<W extends Wanted>(
+  wanted: readonly W[],
+  { rows, preprocessor, batchSize }: ComputeOptions<W>,
+): Generator<W[]> {
+  const waiting = new Map<number, W[]>();
   for (const one of wanted) {
     const extent = preprocessor.extentOf?.(rows[one.index]!.input) ?? 0;
     const batch = waiting.get(extent) ?? [];

@@ -11,7 +11,7 @@ import {
   type Row,
   type Runtime,
 } from "@graft-ml/core";
-import { compute, named, type Wanted } from "./compute.ts";
+import { compute, named } from "./compute.ts";
 import { contentHash } from "./content.ts";
 import { type FeatureFormat, writeOutput } from "./output.ts";
 import { openSegments, type Segments } from "./segments.ts";
@@ -192,7 +192,7 @@ async function fill(
   } = options;
   if (!Number.isInteger(batchSize) || batchSize < 1)
     throw new InputError(`batchSize must be a whole number from 1, got ${batchSize}`);
-  const wanted: Wanted[] = [];
+  const wanted: { index: number; key: string }[] = [];
   const listed = new Set<string>();
   for (const [index, key] of keys.entries()) {
     if (key === null || segments.has(key) || listed.has(key)) continue;
@@ -226,10 +226,11 @@ async function fill(
       session,
       lanes: runtime.lanes ?? 1,
       batchSize,
+      outputs: ["features"],
       onError,
       signal,
-      async onBatch(batch, { data: values }) {
-        const data = values as Float32Array;
+      async onBatch(batch, { features }) {
+        const { data } = features!;
         pending.keys.push(...batch.map(({ key }) => key));
         pending.values.push(data);
         computed += batch.length;

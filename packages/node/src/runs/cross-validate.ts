@@ -41,7 +41,7 @@ export async function heldOutLosses(
   const smallest = Math.min(...options.classes.map((_, c) => labels.filter((label) => label === c).length));
   const folds = Math.max(2, Math.min(FOLDS, smallest));
   for (const { train, test } of kFold(rows, { folds, seed: options.seed, keys })) {
-    const probabilities = await foldProbabilities(rows, { train, test }, featuresOf, options);
+    const probabilities = await foldProbabilities(rows, keys, { train, test }, featuresOf, options);
     const held = rowLogLoss(
       probabilities,
       Int32Array.from(test, (i) => labels[i]!),
@@ -83,7 +83,7 @@ export async function crossValidate(
     options.signal?.throwIfAborted();
     heldOut.push({
       rows: part.test,
-      probabilities: await foldProbabilities(rows, part, featuresOf, options),
+      probabilities: await foldProbabilities(rows, keys, part, featuresOf, options),
     });
   }
   onProgress?.(parts.length, parts.length);
@@ -92,6 +92,7 @@ export async function crossValidate(
 
 async function foldProbabilities(
   rows: readonly Row[],
+  keys: readonly string[],
   { train, test }: { readonly train: Int32Array; readonly test: Int32Array },
   featuresOf: FoldFeatures,
   options: FittingOptions,
@@ -100,7 +101,11 @@ async function foldProbabilities(
   const features = await featuresOf(train, test);
   const learnt = Array.from(train, (i) => rows[i]!);
   const present = options.classes.filter((name) => learnt.some(({ label }) => label === name));
-  const classifier = await fitHead(features.train, learnt, { ...options, classes: present });
+  const classifier = await fitHead(features.train, learnt, {
+    ...options,
+    classes: present,
+    keys: Array.from(train, (i) => keys[i]!),
+  });
   const some = classifier.predict(features.test);
   if (present.length === options.classes.length) return some;
   // A class too rare to be in every fold: its probability is nought where it was not learnt.

@@ -3,11 +3,12 @@ import {
   type Features,
   type FitContext,
   type Head,
-  heads,
+  headCandidates,
   InputError,
   type Random,
   type Row,
   type Runtime,
+  rowGroups,
 } from "@graft-ml/core";
 
 /** What heads are fitted with, beside features and labels. */
@@ -17,16 +18,19 @@ export interface FittingOptions {
   readonly classes: readonly string[];
   /** "balanced", or a weight by class name; rows count alike where left out. */
   readonly classWeights?: "balanced" | Readonly<Record<string, number>> | null;
+  /** Identities of the rows' inputs: equal ones never stand on both sides of an inner fold. */
+  readonly keys?: readonly string[];
   readonly random: Random;
   readonly runtime?: Runtime;
 }
 
 /** A head by its name. Throws an InputError that lists the heads there are. */
 export function headOf(name: string): Head {
-  const all: Readonly<Record<string, Head>> = heads;
-  if (Object.hasOwn(all, name)) return all[name]!;
+  const all = headCandidates();
+  const found = all.find((candidate) => candidate.name === name);
+  if (found !== undefined) return found.head;
   throw new InputError(
-    `head "${name}": there is none of that name; there are ${Object.keys(all).join(", ")}`,
+    `head "${name}": there is none of that name; there are ${all.map((one) => one.name).join(", ")}`,
   );
 }
 
@@ -53,9 +57,11 @@ export function labelsOf(rows: readonly Row[], classes: readonly string[]): Int3
 /** What every head is given: row weights where the data have them, class weights as asked for. */
 export function contextOf(
   rows: readonly Row[],
-  { classes, classWeights, random, runtime }: FittingOptions,
+  { classes, classWeights, keys, random, runtime }: FittingOptions,
 ): FitContext {
+  const isGrouped = rows.some(({ group }) => group !== null) || new Set(keys).size < (keys?.length ?? 0);
   return {
+    ...(isGrouped ? { groups: rowGroups(rows, keys ?? rows.map((_, i) => `row ${i}`)) } : {}),
     classes: classes.length,
     random,
     ...(runtime === undefined ? {} : { runtime }),

@@ -13,6 +13,9 @@ import type { TrainRunOptions } from "./train-run.ts";
 export interface Stage {
   readonly prepared: Prepared;
   readonly options: TrainRunOptions;
+  /** For features and predictions: runs of several batches at a time. */
+  readonly reader: Runtime;
+  /** For training and for heads: one run at a time, on all threads. */
   readonly runtime: Runtime;
   readonly seed: number;
   /** Folder of the cache; null for none. */
@@ -55,6 +58,7 @@ export interface Learnt {
 export async function learn(stage: Stage): Promise<Learnt> {
   const { prepared, options, runtime, progress, log, seed } = stage;
   const { head = "auto", fast = false } = options;
+  const { signal } = stage.reading;
   if (head !== "auto") headOf(head);
   const begin = performance.now();
   const { candidates, train, keys, skipped } = await candidatesOf(stage);
@@ -80,6 +84,7 @@ export async function learn(stage: Stage): Promise<Learnt> {
     head: fast && head === "auto" ? "logistic" : head,
     keys,
     onProgress: progress("heads"),
+    ...(signal === undefined ? {} : { signal }),
   });
   const { chosen } = fitted.classifier;
   await log({ step: "fit", backbone: source.spec, layer: source.layer, head: fitted.name, ...chosen });
@@ -106,14 +111,14 @@ export async function learn(stage: Stage): Promise<Learnt> {
 
 /** Every source with the features of the training rows; a row that one of them cannot read is left out for all. */
 async function candidatesOf(stage: Stage) {
-  const { prepared, options, runtime, reading, progress, cache } = stage;
+  const { prepared, options, reader, reading, progress, cache } = stage;
   const { backbones = ["none"], layer = null, pooling, batchSize, maxLength } = options;
   if (backbones.length === 0) throw new InputError("no backbone is named; pass one, or none");
   const sources: Source[] = [];
   for (const spec of backbones) {
     const opened = await openSources(spec, {
       modality: prepared.dataset.task === "image-classification" ? "image" : "text",
-      runtime,
+      runtime: reader,
       training: prepared.train,
       layer,
       cache,

@@ -78,7 +78,7 @@ export async function openRun(folder: string, { runtime }: { readonly runtime: R
   const probabilities = async (rows: readonly Row[], options: ReadingOptions = {}): Promise<Predicted> => {
     const outputs = [modelOutputs.probabilities];
     const { batchSize } = config;
-    const inferred = await infer(rows, { session, preprocessor, outputs, batchSize, ...options });
+    const inferred = await infer(rows, { session, runtime, preprocessor, outputs, batchSize, ...options });
     return { ...inferred, probabilities: inferred.outputs[modelOutputs.probabilities]! };
   };
   return {

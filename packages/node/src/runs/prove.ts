@@ -45,15 +45,15 @@ const REPEATS = 3;
 
 /** Runs the finished model over the test part and scores it, beside models that transfer nothing. */
 export async function prove(stage: Stage, learnt: Learnt): Promise<Proof> {
-  const { prepared, options, runtime, seed, reading, progress, log } = stage;
+  const { prepared, options, reader, seed, reading, progress, log } = stage;
   const { source } = learnt;
   const { preprocessor, batchSize } = source;
   const { probabilities: PROBABILITIES, features: FEATURES } = modelOutputs;
-  const session = await runtime.load(learnt.model);
+  const session = await reader.load(learnt.model);
   try {
     // Features of TF-IDF are sparse: as an output of the model they would be a wide row of zeros a text.
     const outputs = isSparse(learnt.extracted.features) ? [PROBABILITIES] : [PROBABILITIES, FEATURES];
-    const inferring = { session, preprocessor, batchSize };
+    const inferring = { session, runtime: reader, preprocessor, batchSize };
     const tested = await infer(prepared.test, {
       ...inferring,
       outputs,
@@ -90,11 +90,13 @@ export async function prove(stage: Stage, learnt: Learnt): Promise<Proof> {
 
 async function baselinesOf(stage: Stage, learnt: Learnt, test: readonly Row[]): Promise<Baseline[]> {
   const { source, train, method } = learnt;
-  const { prepared, options, runtime, cache, random, reading, progress } = stage;
+  const { prepared, options, reader, runtime, cache, random, reading, progress } = stage;
   const { classes } = prepared;
   const { modality } = source;
   const raw =
-    source.layer === "" ? source : await openSource("none", { modality, runtime, cache, training: train });
+    source.layer === ""
+      ? source
+      : await openSource("none", { modality, runtime: reader, cache, training: train });
   const fitting = { classes, random: random.fork("raw"), runtime };
   const wantsScratch = source.layer !== "" && method !== "scratch" && (options.scratch ?? method !== "probe");
   return [
@@ -108,11 +110,13 @@ async function baselinesOf(stage: Stage, learnt: Learnt, test: readonly Row[]): 
 async function scratchBaseline(stage: Stage, learnt: Learnt, test: readonly Row[]): Promise<Baseline> {
   const { source } = learnt;
   const trained = await fineTuned(stage, learnt, { method: "scratch", settings: {} });
-  const session = await stage.runtime.load(writeModel(trained.model));
+  const { reader, reading } = stage;
+  const session = await reader.load(writeModel(trained.model));
   try {
     const { preprocessor, batchSize } = source;
     const outputs = [modelOutputs.probabilities];
-    const inferred = await infer(test, { session, preprocessor, batchSize, outputs, ...stage.reading });
+    const inferring = { session, runtime: reader, preprocessor, batchSize, outputs };
+    const inferred = await infer(test, { ...inferring, ...reading });
     return {
       name: "scratch",
       about: `${source.name} from random weights, ${trained.chosen.epochs} epochs`,

@@ -78,13 +78,17 @@ export async function trainRun(dataset: Dataset, options: TrainRunOptions): Prom
   const { output, seed = 0, onError = "fail", signal, onProgress, cache = featureCache() } = options;
   const progress = (task: string) => (done: number, total: number) => onProgress?.(task, done, total);
   const stopping = signal === undefined ? {} : { signal };
-  const runtime = options.runtime ?? (await ortRuntime(runtimeOptions(options)));
+  const settings = runtimeOptions(options);
+  const [reader, runtime] = options.runtime
+    ? [options.runtime, options.runtime]
+    : await Promise.all([ortRuntime({ ...settings, throughput: true }), ortRuntime(settings)]);
   try {
     const prepared = await prepareData(dataset, { ...options, seed, onProgress: progress("read") });
     await prepareRun(output);
     const stage: Stage = {
       prepared,
       options,
+      reader,
       runtime,
       seed,
       cache,
@@ -106,7 +110,7 @@ export async function trainRun(dataset: Dataset, options: TrainRunOptions): Prom
     const written = await writeRun(stage, learnt, proof, (performance.now() - begin) / 1000);
     return { folder: output, ...written };
   } finally {
-    if (options.runtime === undefined) await runtime.close();
+    if (options.runtime === undefined) await Promise.all([reader.close(), runtime.close()]);
   }
 }
 
