@@ -21,6 +21,8 @@ export interface LinearRows {
   readonly columns: number;
   /** Relative error of a sum over all rows. */
   readonly rounding: number;
+  /** The coordinates themselves [N, r], where rows are few enough to be changed into others. */
+  readonly data: Reals | null;
   /** Scores of coefficients [K, r + 1], the last of each row being the intercept, go to `turn`; Σ turned ⊗ (row, 1), [K, r + 1]. */
   pass(theta: Float64Array, K: number, turn: Turn): Promise<Float64Array>;
   /** Scores [N, K]. */
@@ -36,6 +38,8 @@ export interface LinearRows {
 const SPANNED = 1000;
 /** Numbers of a block beyond which ONNX Runtime is worth its overhead. */
 const LARGE = 1e6;
+/** The same where many models share a pass. */
+const SOME = 2e4;
 /** Columns and numbers up to which sparse rows are better stored densely: correlations can then steer the search. */
 const NARROW = 1000;
 const SMALL = 1e7;
@@ -46,7 +50,8 @@ const BLOCK = 256;
 
 /** Features [N, D] in the coordinates that suit them; ONNX Runtime does the products where they are large. */
 export async function linearRows(features: Features, runtime: Runtime | undefined): Promise<LinearRows> {
-  if (features.rows <= SPANNED && features.rows < features.columns) return spannedRows(features);
+  if (features.rows <= SPANNED && features.rows < features.columns)
+    return await spannedRows(features, runtime);
   if (isSparse(features)) {
     if (features.columns > NARROW || features.rows * features.columns > SMALL) return sparseRows(features);
     const data = densified(features);
@@ -77,6 +82,7 @@ function denseRows(data: Reals, rows: number, columns: number): LinearRows {
     rows,
     columns,
     rounding: 1e-15,
+    data: rows <= SPANNED ? data : null,
     async pass(theta, K, turn) {
       const coefficients = withoutIntercepts(theta, K, columns);
       const gradient = new Float64Array(K * padded);
@@ -103,7 +109,8 @@ function denseRows(data: Reals, rows: number, columns: number): LinearRows {
 
 /** Every so-many-th row times the root of its weight, the weighted sums of the rows, and of the weights. */
 function sampled(data: Reals, rows: number, columns: number, weights: Float64Array) {
-  const stride = Math.max(1, Math.floor(rows / (MOMENT_ROWS * Math.max(columns, 100))));
+  const most = MOMENT_ROWS * Math.max(columns, 100);
+  const stride = rows <= SPANNED ? 1 : Math.max(1, Math.floor(rows / most));
   const some = Math.ceil(rows / stride);
   const sample = new Float32Array(some * columns);
   const sums = new Float64Array(columns);
@@ -122,16 +129,24 @@ function sampled(data: Reals, rows: number, columns: number, weights: Float64Arr
 }
 
 /** Few rows: F with F Fᵀ = X Xᵀ stands for X, and V for W = Q V with orthonormal Q. */
-function spannedRows(features: Features): LinearRows {
+async function spannedRows(features: Features, runtime: Runtime | undefined): Promise<LinearRows> {
   const { rows: n, columns: d } = features;
   const gram = isSparse(features) ? sparseGram(features) : rowGram(features.data, n, d);
   const { rank, pivots, factor } = pivotedCholesky(gram, n, 1e-12);
-  const dense = denseRows(factor, n, rank);
+  // Texts have few words in common: what spans them is nearly orthogonal, and the diagonal of the moment steers as well.
+  const isSteeredByDiagonal = isSparse(features);
+  const dense =
+    isSteeredByDiagonal && runtime !== undefined && n * rank > SOME
+      ? await runtimeRows({ rows: n, columns: rank, data: Float32Array.from(factor) }, runtime)
+      : denseRows(factor, n, rank);
   const triangle = new Float64Array(rank * rank);
   for (const [j, pivot] of pivots.entries())
     triangle.set(factor.subarray(pivot * rank, (pivot + 1) * rank), j * rank);
   return {
     ...dense,
+    ...(isSteeredByDiagonal
+      ? { data: null, moment: async (weights: Float64Array) => diagonalMoment(factor, rank, weights) }
+      : {}),
     lift(theta, K) {
       const lifted = new Float64Array(K * (d + 1));
       for (let k = 0; k < K; k++) {
@@ -144,6 +159,15 @@ function spannedRows(features: Features): LinearRows {
       return lifted;
     },
   };
+}
+
+function diagonalMoment(data: Reals, columns: number, weights: Float64Array): Moment {
+  const diagonal = new Float64Array(columns + 1);
+  for (let i = 0; i < weights.length; i++) {
+    for (let j = 0; j < columns; j++) diagonal[j]! += weights[i]! * data[i * columns + j]! ** 2;
+    diagonal[columns]! += weights[i]!;
+  }
+  return { diagonal };
 }
 
 function densified({ rows, columns, offsets, indices, values }: SparseMatrix): Float32Array {
@@ -200,6 +224,7 @@ function sparseRows({ rows, columns, offsets, indices, values }: SparseMatrix): 
     rows,
     columns,
     rounding: 1e-15,
+    data: null,
     async pass(theta, K, turn) {
       const byTerm = K === 1 ? theta : transposed(theta, K, padded); // the K numbers of a term side by side
       const sums = new Float64Array(padded * K);
@@ -265,6 +290,7 @@ async function runtimeRows({ rows, columns, data }: Matrix, runtime: Runtime): P
     rows,
     columns,
     rounding: 1e-7,
+    data: null,
     async pass(theta, K, turn) {
       const scores = await scoresOf(theta, K);
       turn(scores, 0, rows);
@@ -289,6 +315,62 @@ async function runtimeRows({ rows, columns, data }: Matrix, runtime: Runtime): P
       await session.close();
       await moments.close();
     },
+  };
+}
+
+/** Products with a matrix Z [n, r] that many passes share. */
+export interface Products {
+  readonly rounding: number;
+  /** Z · yᵀ [n, W] for y [W, r]. */
+  scores(y: Float64Array, W: number): Promise<Float64Array>;
+  /** leftᵀ · Z [W, r] for left [n, W]. */
+  gradient(left: Float64Array, W: number): Promise<Float64Array>;
+  close(): Promise<void>;
+}
+
+/** Multiplications of a product beyond which ONNX Runtime is worth the way to its thread. */
+const WORTH = 1e6;
+
+/** Products of Z [n, r] with `W` vectors at a time, by ONNX Runtime where they are large. */
+export async function productsWith(
+  z: Float64Array,
+  {
+    n,
+    r,
+    W,
+    runtime,
+  }: { readonly n: number; readonly r: number; readonly W: number; readonly runtime: Runtime | undefined },
+): Promise<Products> {
+  if (runtime === undefined || n * r * W < WORTH)
+    return {
+      rounding: 1e-15,
+      async scores(y) {
+        const scores = new Float64Array(n * W);
+        addRowProducts(z, n, y, W, r, scores);
+        return scores;
+      },
+      gradient: async (left) => transposedProduct(left, W, z, r, n),
+      async close() {},
+    };
+  const session = await runtime.load(productModel());
+  await session.bind({ x: float32([n, r], Float32Array.from(z)) });
+  const empty = (rows: number) => float32([rows, 1], new Float32Array(rows));
+  return {
+    rounding: 1e-7,
+    async scores(y) {
+      const feeds = {
+        coefficients: float32([r, W], Float32Array.from(transposed(y, W, r))),
+        left: empty(n),
+      };
+      const answer = await session.run(feeds, ["scores"], { transfer: true });
+      return Float64Array.from(answer.scores!.data as Float32Array);
+    },
+    async gradient(left) {
+      const feeds = { coefficients: empty(r), left: float32([n, W], Float32Array.from(left)) };
+      const answer = await session.run(feeds, ["gradient"], { transfer: true });
+      return Float64Array.from(answer.gradient!.data as Float32Array);
+    },
+    close: () => session.close(),
   };
 }
 

@@ -1,6 +1,8 @@
-import { cholesky, solveLower, solveUpper } from "../linalg/cholesky.ts";
+import { cholesky, inverseTransposed, solveLower, solveUpper } from "../linalg/cholesky.ts";
 import { lbfgs } from "../linalg/lbfgs.ts";
-import type { LinearRows, Moment } from "./linear-rows.ts";
+import { addRowProducts } from "../linalg/product.ts";
+import type { Runtime } from "../runtime/runtime.ts";
+import { type LinearRows, type Moment, productsWith } from "./linear-rows.ts";
 
 /** A loss of linear scores, in the form that the solver needs. */
 export interface LinearLoss {
@@ -31,8 +33,10 @@ export interface SolveOptions {
   readonly tolerance: number;
   /** Coefficients [M · K, r + 1] of the M models to start from; zeros where left out. */
   readonly start?: Float64Array | null;
-  /** Second moment Σ w x xᵀ of the rows of one model. */
+  /** Second moment Σ w x xᵀ of the rows of one model, and these w [N]. */
   readonly moment: Moment;
+  readonly weight: Float64Array;
+  readonly runtime?: Runtime | undefined;
 }
 
 /**
@@ -48,8 +52,12 @@ export async function solveLinear(problem: LinearProblem, options: SolveOptions)
   const padded = rows.columns + 1;
   const total = weights[0]!.reduce((sum, weight) => sum + weight, 0);
   const ridge = 1 / (strength * total);
-  const change = preconditioner(moment, loss.curvature(classes) / total, ridge, loss.penalisesIntercept);
+  const bound = loss.curvature(classes) / total;
+  const trace = rows.data === null ? 1e-7 : 1e-13;
+  const change = preconditioner(moment, { bound, ridge, trace, onIntercept: loss.penalisesIntercept });
   const width = weights.length * K;
+  if (rows.data !== null && change.factor !== null)
+    return await solveWhitened(problem, options, { ...change, factor: change.factor, bound, total });
   const objective = async (point: Float64Array, gradient: Float64Array): Promise<number> => {
     const theta = point.slice();
     change.forward(theta);
@@ -82,6 +90,80 @@ export async function solveLinear(problem: LinearProblem, options: SolveOptions)
   return point;
 }
 
+/**
+ * The same in few coordinates: the rows themselves are changed, Z = (x, 1) L⁻ᵀ, so that an evaluation is two products and
+ * the penalty needs none. With L Lᵀ = κ Σ w z zᵀ + I / C it is ½ y ᵀy − ½ κ Σ w s², s being the scores.
+ */
+async function solveWhitened(
+  { rows, labels, weights, classes, loss }: LinearProblem,
+  { tolerance, start, weight, runtime }: SolveOptions,
+  {
+    factor,
+    inverse,
+    forward,
+    bound,
+    total,
+  }: Preconditioner & {
+    readonly factor: Float64Array;
+    readonly bound: number;
+    readonly total: number;
+  },
+): Promise<Float64Array> {
+  const K = loss.columns(classes);
+  const W = weights.length * K;
+  const n = rows.rows;
+  const r = rows.columns + 1;
+  const upper = inverseTransposed(factor, r);
+  const lower = new Float64Array(r * r);
+  for (let i = 0; i < r; i++) for (let j = i; j < r; j++) lower[j * r + i] = upper[i * r + j]!;
+  const padded = new Float64Array(n * r);
+  for (let i = 0; i < n; i++) {
+    padded.set(rows.data!.subarray(i * (r - 1), (i + 1) * (r - 1)), i * r);
+    padded[i * r + r - 1] = 1;
+  }
+  const z = new Float64Array(n * r);
+  addRowProducts(padded, n, lower, r, r, z);
+  const products = await productsWith(z, { n, r, W, runtime });
+  const kept = new Float64Array(K);
+  const objective = async (point: Float64Array, gradient: Float64Array): Promise<number> => {
+    const scores = await products.scores(point, W);
+    let value = 0;
+    for (let i = 0; i < n; i++) {
+      const curved = bound * weight[i]!;
+      for (const [m, own] of weights.entries()) {
+        const o = i * W + m * K;
+        for (let k = 0; k < K; k++) kept[k] = scores[o + k]!;
+        const w = own[i]!;
+        if (w === 0) scores.fill(0, o, o + K);
+        else value += loss.derive(scores, o, K, labels[i]!, w / total);
+        for (let k = 0; k < K; k++) {
+          const s = kept[k]!;
+          value -= 0.5 * curved * s * s;
+          scores[o + k]! -= curved * s;
+        }
+      }
+    }
+    gradient.set(await products.gradient(scores, W));
+    for (let i = 0; i < point.length; i++) {
+      value += 0.5 * point[i]! * point[i]!;
+      gradient[i]! += point[i]!;
+    }
+    return value;
+  };
+  try {
+    const { point } = await lbfgs(objective, start ? inverse(start) : new Float64Array(W * r), {
+      enough: (value, gradient) => 0.5 * squareOf(gradient) <= SAFETY * tolerance * value,
+      rounding: products.rounding,
+      iterations: 2000,
+      memory: MEMORY,
+    });
+    forward(point);
+    return point;
+  } finally {
+    await products.close();
+  }
+}
+
 /** The objective may curve this much less than its bound says, and the distance from its least value be as much more. */
 const SAFETY = 0.01;
 const MEMORY = 12;
@@ -94,9 +176,19 @@ interface Preconditioner {
   backward(gradient: Float64Array): void;
   /** Lᵀ: from coefficients to these coordinates. */
   inverse(theta: Float64Array): Float64Array;
+  /** L [r + 1, r + 1]; null where it is diagonal. */
+  readonly factor: Float64Array | null;
 }
 
-function preconditioner(moment: Moment, bound: number, ridge: number, onIntercept: boolean): Preconditioner {
+interface Steering {
+  readonly bound: number;
+  readonly ridge: number;
+  readonly onIntercept: boolean;
+  /** Share of the largest diagonal element that keeps the factor real where features depend on each other. */
+  readonly trace: number;
+}
+
+function preconditioner(moment: Moment, { bound, ridge, onIntercept, trace }: Steering): Preconditioner {
   if ("diagonal" in moment) {
     const n = moment.diagonal.length;
     const ridgeOf = (j: number) => (j < n - 1 || onIntercept ? ridge : 0);
@@ -106,6 +198,7 @@ function preconditioner(moment: Moment, bound: number, ridge: number, onIntercep
         for (let j = 0; j < n; j++) values[from + j]! /= root[j]!;
     };
     return {
+      factor: null,
       forward: divide,
       backward: divide,
       inverse: (theta) => theta.map((value, i) => value * root[i % n]!),
@@ -115,11 +208,15 @@ function preconditioner(moment: Moment, bound: number, ridge: number, onIntercep
   const matrix = moment.full.map((value) => bound * value);
   let most = 0;
   for (let j = 0; j < n; j++) most = Math.max(most, matrix[j * n + j]!);
-  // A trace more than rounding keeps the factor real where features depend on each other and the penalty is slight.
-  for (let j = 0; j < n; j++) matrix[j * n + j]! += (j < n - 1 || onIntercept ? ridge : 0) + 1e-7 * most;
-  const l = cholesky(matrix, n);
+  for (let j = 0; j < n; j++) matrix[j * n + j]! += (j < n - 1 || onIntercept ? ridge : 0) + trace * most;
+  let l = cholesky(matrix, n);
+  for (let added = Math.max(trace, 1e-13) * most; l === null && added < most; added *= 100) {
+    for (let j = 0; j < n; j++) matrix[j * n + j]! += 99 * added;
+    l = cholesky(matrix, n);
+  }
   if (l === null) throw new Error("the second moment of the features is not positive definite");
   return {
+    factor: l,
     forward: (theta) => solveUpper(l, n, theta),
     backward: (gradient) => solveLower(l, n, gradient),
     inverse(theta) {

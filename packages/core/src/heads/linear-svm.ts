@@ -67,7 +67,13 @@ export const linearSvm: Head = {
     try {
       const moment = await rows.moment(weights);
       const problem = { rows, labels, weights: [weights], classes, loss: squaredHinge };
-      const theta = await solveLinear(problem, { strength, tolerance: settings.tolerance, moment });
+      const theta = await solveLinear(problem, {
+        strength,
+        tolerance: settings.tolerance,
+        moment,
+        weight: weights,
+        runtime: context.runtime,
+      });
       const lifted = rows.lift(theta, squaredHinge.columns(classes));
       const model = { theta: bothSides(lifted, classes), d: features.columns, classes, temperature };
       return classifier(model, settings.normalise, strength);

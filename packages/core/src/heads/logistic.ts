@@ -53,7 +53,13 @@ export const logistic: Head = {
     try {
       const moment = await rows.moment(weights);
       const problem = { rows, labels, weights: [weights], classes, loss: softmaxLoss };
-      const theta = await solveLinear(problem, { strength, tolerance: settings.tolerance, moment });
+      const theta = await solveLinear(problem, {
+        strength,
+        tolerance: settings.tolerance,
+        moment,
+        weight: weights,
+        runtime: context.runtime,
+      });
       const lifted = rows.lift(theta, softmaxLoss.columns(classes));
       return classifier(byFeature(lifted, features.columns, classes), {
         d: features.columns,

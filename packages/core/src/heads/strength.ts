@@ -7,13 +7,15 @@ import { linearRows } from "./linear-rows.ts";
 import { type LinearLoss, solveLinear } from "./linear-solver.ts";
 
 /** Rows up to which the folds are dealt several times over: one deal of few rows is a matter of luck. */
-const FEW = 400;
-const REPEATS = 4;
+const FEW = 150;
+const REPEATS = 2;
 /** Rows beyond which a stratified part of them chooses. */
 const CHOSEN_ON = 6000;
 /** Rows beyond which three folds say as much as five. */
 const MANY = 2000;
-/** Strengths after the best so far that may be worse before the search ends. */
+/** Solving further changes no choice. */
+const TOLERANCE = 1e-3;
+/** Strengths tried after the best so far that may be worse before the search ends. */
 const PATIENCE = 2;
 
 /** What a choice is made on. */
@@ -68,23 +70,30 @@ export async function chooseStrength(choice: StrengthChoice): Promise<ChosenStre
       heldLabels.set(labels, r * labels.length);
       heldWeights.set(weights, r * labels.length);
     }
-    let start: Float64Array | null = null;
-    let best: ChosenStrength | null = null;
-    let least = Number.POSITIVE_INFINITY;
-    let worse = 0;
-    for (const strength of strengths) {
+    const { runtime } = context;
+    const tried = async (at: number, start: Float64Array | null) => {
+      const strength = strengths[at]!;
       const problem = { rows, labels, weights: models, classes, loss };
-      start = await solveLinear(problem, { strength, tolerance: 1e-4, start, moment });
-      const all = await rows.scores(start, models.length * K);
+      const options = { strength, tolerance: TOLERANCE, start, moment, weight: weights, runtime };
+      const solution = await solveLinear(problem, options);
+      const all = await rows.scores(solution, models.length * K);
       const scores = heldOut(all, deals, folds, K);
-      const measured = choice.measure(scores, heldLabels, heldWeights);
-      if (measured < least) {
-        best = { strength, scores, labels: heldLabels, weights: heldWeights };
-        least = measured;
-        worse = 0;
-      } else if (++worse >= PATIENCE) break;
+      return { at, solution, scores, measured: choice.measure(scores, heldLabels, heldWeights) };
+    };
+    // Every other strength until two in a row are worse than the best, then the two beside the best.
+    let last = await tried(0, null);
+    let best = last;
+    for (let at = 2; at < strengths.length && last.at - best.at < 2 * PATIENCE; at += 2) {
+      last = await tried(at, last.solution);
+      if (last.measured < best.measured) best = last;
     }
-    return best;
+    for (const at of [best.at - 1, best.at + 1]) {
+      if (at < 0 || at >= strengths.length) continue;
+      const beside = await tried(at, best.solution);
+      if (beside.measured < best.measured) best = beside;
+    }
+    const { scores } = best;
+    return { strength: strengths[best.at]!, scores, labels: heldLabels, weights: heldWeights };
   } finally {
     await rows.close();
   }

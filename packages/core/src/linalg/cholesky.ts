@@ -78,9 +78,9 @@ export function choleskySolve(l: Float64Array, n: number, rows: Float64Array): v
   solveUpper(l, n, rows);
 }
 
-/** The inverse of L Lᵀ, symmetric [n, n]. */
-export function choleskyInverse(l: Float64Array, n: number): Float64Array {
-  // Row i of `inverse` is L⁻¹'s column i: it starts at i, so half the work of a full solve falls away.
+/** L⁻ᵀ [n, n], zeros below the diagonal. */
+export function inverseTransposed(l: Float64Array, n: number): Float64Array {
+  // Row k is L⁻¹'s column k: it starts at k, so half the work of a full solve falls away.
   const columns = new Float64Array(n * n);
   for (let k = 0; k < n; k++) {
     const o = k * n;
@@ -89,6 +89,12 @@ export function choleskyInverse(l: Float64Array, n: number): Float64Array {
       columns[o + i] = -dot(l, columns, i - k, i * n + k, o + k) / l[i * n + i]!;
     }
   }
+  return columns;
+}
+
+/** The inverse of L Lᵀ, symmetric [n, n]. */
+export function choleskyInverse(l: Float64Array, n: number): Float64Array {
+  const columns = inverseTransposed(l, n);
   const inverse = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
