@@ -62,7 +62,12 @@ export async function learnArchitecture(stage: Stage, choice: ArchitectureChoice
     train,
     trainKeys,
     extracted,
-    head: { name: "logistic", classifier: zeroHead(source.dimension, prepared.classes.length), compared: [] },
+    head: {
+      name: "logistic",
+      classifier: zeroHead(source.dimension, prepared.classes.length),
+      compared: [],
+      reason: null,
+    },
     method: "scratch",
     chosen: { architecture: choice.name, ...tuned.chosen },
     reason: `${start}; ${tuned.reason}`,
