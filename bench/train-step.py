@@ -52,7 +52,7 @@ def images(kind, rows, side):
 
 def texts(layers, width, heads, length, rows):
     network = Encoder(layers, width, heads, length)
-    return network, torch.randint(0, 8000, (rows, length))
+    return network, torch.randint(1, 8000, (rows, length))  # 0 is padding, which PyTorch does not train
 
 
 def perceptron():

@@ -8,7 +8,7 @@ import { random } from "../random.ts";
 import { ort } from "../runtime/ort.ts";
 import { float32, type Tensor } from "../tensor.ts";
 import { blockOf } from "../training/block.ts";
-import { BLOCKED_DOMAIN, blocked } from "./blocked.ts";
+import { BLOCKED_DOMAIN, blocked, gainsFromBlocks } from "./blocked.ts";
 import { gradients } from "./gradients.ts";
 
 const runtime = ort(module as never);
@@ -205,5 +205,16 @@ describe.skipIf(block === 0)("blocked images", () => {
   it("leave a graph without trained convolutions as it is", () => {
     const { graph } = network([2, 6, 5, 5], [{ outputs: 5, kernel: 3 }], "Relu", false);
     expect(blocked(graph, block).nodes).toEqual(graph.nodes);
+  });
+});
+
+describe("blocks pay", () => {
+  const trained = (layer: Layer) => network([2, 16, 8, 8], [layer], "Relu", false).graph;
+  it.each([
+    [8, "depthwise", depthwise(16, 3), true],
+    [8, "whole", { outputs: 16, kernel: 3 }, false],
+    [16, "whole", { outputs: 16, kernel: 3 }, true],
+  ] as const)("of %i, %s convolutions: %o, %s", (size, _, layer, expected) => {
+    expect(gainsFromBlocks(trained(layer), size)).toBe(expected);
   });
 });

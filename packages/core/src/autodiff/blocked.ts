@@ -14,6 +14,22 @@ const elementwise = new Set(
    Relu Sigmoid Softplus Sqrt Sub Sum Tanh Where`.split(/\s+/),
 );
 
+/**
+ * Whether blocks make a graph faster. Depthwise convolutions are 3 to 5 times as fast in them. Without any, blocks of 8 gain on
+ * the convolutions what laying out the weights anew at each step costs, or less; of 16 (AVX-512) more.
+ */
+export function gainsFromBlocks(graph: Graph, block: number): boolean {
+  if (block >= 16) return true;
+  return graph.nodes.some(
+    ({ opType, domain, inputs: [, w], attributes }) =>
+      opType === "Conv" &&
+      domain === "" &&
+      w?.shape?.[1] === 1 &&
+      integer(attributes, "group", 1) > 1 &&
+      !graph.initializers.has(w),
+  );
+}
+
 type Extents = readonly [number, number, number, number];
 type Given = Readonly<Record<string, AttributeValue>>;
 

@@ -45,9 +45,9 @@ export const Acosh = unary((g, { x, dy }) => g.div(dy, g.sqrt(g.sub(g.square(x),
 export const Atanh = unary((g, { x, dy }) => g.div(dy, g.sub(1, g.square(x))));
 export const Sinh = unary((g, { x, dy }) => g.mul(dy, g.op("Cosh", [x])));
 export const Cosh = unary((g, { x, dy }) => g.mul(dy, g.op("Sinh", [x])));
-/** 2/√π · exp(−x²) */
+/** 2/√π · exp(−x²), the factor taken into the exponent. */
 export const Erf = unary((g, { x, dy }) =>
-  g.mul(dy, g.mul(2 / Math.sqrt(Math.PI), g.exp(g.neg(g.square(x))))),
+  g.mul(dy, g.exp(g.sub(Math.log(2 / Math.sqrt(Math.PI)), g.square(x)))),
 );
 /** The gradient passes strictly inside the bounds; seen on y, so that x need not be kept (Where is slow, products are not). */
 export const Clip = rule((g, at) => {

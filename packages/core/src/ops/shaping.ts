@@ -1,3 +1,4 @@
+import { ints } from "../ir/build.ts";
 import type { Value } from "../ir/graph.ts";
 import type { Formula } from "./formula.ts";
 import { type Op, rule } from "./op.ts";
@@ -67,6 +68,16 @@ export const Gather = rule((g, at) => {
     return selection.gradient!(g, at);
   const width = row.reduce((product, extent) => product * extent, 1);
   const rows = g.reshape(at.dy, [-1, width]);
+  if (typeof length === "number" && length <= 128) {
+    // A short table: which row each index names is a matrix, and one product adds up.
+    const numbers = g.constant(ints(Array.from({ length }, (_, i) => i)));
+    const place = g.op("Mod", [
+      g.add(g.cast(indices, "int64"), g.constant(ints([length]))),
+      g.constant(ints([length])),
+    ]);
+    const named = g.equal(g.reshape(place, [-1, 1]), numbers);
+    return [g.reshape(g.op("Gemm", [named, rows], { transA: 1 }), g.shape(x)), null];
+  }
   const targets = g.expand(g.reshape(indices, [-1, 1]), g.shape(rows));
   const table = g.reshape(g.zerosLike(x), [-1, width]);
   return [

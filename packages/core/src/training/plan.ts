@@ -1,4 +1,4 @@
-import { BLOCKED_DOMAIN, blocked } from "../autodiff/blocked.ts";
+import { BLOCKED_DOMAIN, blocked, gainsFromBlocks } from "../autodiff/blocked.ts";
 import { gradients } from "../autodiff/gradients.ts";
 import { InputError } from "../errors.ts";
 import { build } from "../ir/build.ts";
@@ -71,7 +71,7 @@ export function planTraining(model: Model, options: PlanOptions): TrainingPlan {
   const parameters = values.map(([value]) => value);
   const whole = gradients(prune(graph), loss, parameters, { opset, given });
   let trained = prune(whole.graph, { inputs: true });
-  if (options.block) {
+  if (options.block && gainsFromBlocks(trained, options.block)) {
     trained = blocked(trained, options.block);
     copy.opsets.set(BLOCKED_DOMAIN, 1);
   }
