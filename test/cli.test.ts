@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { main } from "../packages/node/src/cli/main.ts";
+import { graft, json } from "./program.ts";
 
 const examples = fileURLToPath(new URL("../examples/support/messages.csv", import.meta.url));
 
@@ -16,19 +16,6 @@ let metrics: {
   baselines: object;
   transfer: object;
 };
-
-/** Runs the program in this process: exit code, standard output, standard error. */
-async function graft(...args: string[]) {
-  const written = { out: "", err: "" };
-  const code = await main(args, {
-    out: { write: (text: string) => (written.out += text) },
-    err: { write: (text: string) => (written.err += text) },
-    now: () => performance.now(),
-  });
-  return { code, ...written };
-}
-
-const json = ({ out }: { out: string }) => JSON.parse(out.trim().split("\n").at(-1)!);
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "graft-cli-"));

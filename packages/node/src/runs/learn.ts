@@ -129,6 +129,7 @@ async function candidatesOf(stage: Stage) {
     });
     sources.push(...opened);
   }
+  requireNetwork(sources, options.method ?? "auto");
   const all = prepared.train;
   const candidates: Candidate[] = [];
   const skipped: string[] = [];
@@ -151,6 +152,14 @@ async function candidatesOf(stage: Stage) {
     keys: kept.map((i) => prepared.trainKeys[i]!),
     skipped,
   };
+}
+
+/** Refused before anything is computed: a method that trains a network needs one. */
+function requireNetwork(sources: readonly Source[], method: Method | "auto"): void {
+  if (method === "auto" || method === "probe" || sources.every(({ layer }) => layer !== "")) return;
+  throw new InputError(
+    `method ${method}: the backbone "none" has no network to train; name one with --backbone, or build one with --arch`,
+  );
 }
 
 function narrowed({ source, extracted }: Candidate, kept: readonly number[]): Candidate {

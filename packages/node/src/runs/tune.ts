@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { InputError, writeModel } from "@graft-ml/core";
+import { writeModel } from "@graft-ml/core";
 import { type FineTuned, fineTune } from "../training/index.ts";
 import { type Decision, decideMethod } from "./decide-method.ts";
 import { runFiles } from "./folder.ts";
@@ -13,10 +13,6 @@ export async function tune(stage: Stage, learnt: Learnt): Promise<Learnt> {
   const { options, log } = stage;
   const asked = options.method ?? "auto";
   if (asked === "probe") return learnt;
-  if (learnt.source.layer === "" && asked !== "auto")
-    throw new InputError(
-      `method ${asked}: the backbone "none" has no network to train; name one with --backbone, or build one with --arch`,
-    );
   const decision =
     asked === "auto"
       ? await decideMethod(stage, learnt)
