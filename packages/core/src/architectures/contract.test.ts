@@ -57,6 +57,10 @@ describe.each(all)("%s", (name, architecture) => {
     expect(architecture.about.length).toBeGreaterThan(10);
     for (const option of Object.values(architecture.options)) expect(option.about.length).toBeGreaterThan(5);
     expect(() => architecture.build({ colour: 1 }, random(0))).toThrow(/no setting "colour"/);
+    const [counted] = Object.keys(architecture.options) as [string];
+    expect(() => architecture.build({ [counted]: 8.5 }, random(0))).toThrow(
+      /must be a whole number, got 8.5/,
+    );
   });
 
   test("is the same bytes for the same seed, other ones for another, and the same model when read again", () => {

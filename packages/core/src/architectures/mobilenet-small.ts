@@ -1,8 +1,8 @@
 import { type Builder, build, emptyGraph, modelOf } from "../ir/build.ts";
 import type { Value } from "../ir/graph.ts";
-import { resolveSettings } from "../options.ts";
 import type { Architecture } from "./architecture.ts";
 import { drawn } from "./blank.ts";
+import { chosen } from "./chosen.ts";
 import { convolved, pooled } from "./convolution.ts";
 
 const options = {
@@ -26,11 +26,9 @@ export const mobilenetSmall: Architecture = {
   modality: "image",
   options,
   build(settings, random) {
-    const { size, channels, width, depth, expansion, output } = resolveSettings(
-      "mobilenet-small",
-      options,
-      settings,
-    );
+    const { size, channels, width, depth, expansion, output } = chosen("mobilenet-small", options, settings, [
+      "width",
+    ]);
     const b = build(emptyGraph("mobilenet-small"));
     let x = b.input("pixel_values", "float32", ["batch", channels, size, size]);
     let from = scaled(STAGES[0]!, width);

@@ -1,7 +1,7 @@
 import { build, emptyGraph, modelOf } from "../ir/build.ts";
-import { resolveSettings } from "../options.ts";
 import type { Architecture } from "./architecture.ts";
 import { drawn } from "./blank.ts";
+import { chosen } from "./chosen.ts";
 import { convolved, pooled } from "./convolution.ts";
 
 const options = {
@@ -27,7 +27,7 @@ export const resnetSmall: Architecture = {
   modality: "image",
   options,
   build(settings, random) {
-    const { size, channels, width, stages, depth } = resolveSettings("resnet-small", options, settings);
+    const { size, channels, width, stages, depth } = chosen("resnet-small", options, settings);
     const b = build(emptyGraph("resnet-small"));
     let x = b.input("pixel_values", "float32", ["batch", channels, size, size]);
     x = b.apply("Relu", [convolved(b, x, "stem", { from: channels, to: width, kernel: 3 })]);

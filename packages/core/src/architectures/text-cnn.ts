@@ -1,7 +1,7 @@
 import { build, emptyGraph, ints, modelOf } from "../ir/build.ts";
-import { resolveSettings } from "../options.ts";
 import type { Architecture } from "./architecture.ts";
 import { blank, drawn } from "./blank.ts";
+import { chosen } from "./chosen.ts";
 
 const options = {
   vocabulary: { type: "number", default: 8000, min: 8, max: 1_000_000, about: "tokens that are known" },
@@ -22,7 +22,7 @@ export const textCnn: Architecture = {
   modality: "text",
   options,
   build(settings, random) {
-    const { vocabulary, width, filters } = resolveSettings("text-cnn", options, settings);
+    const { vocabulary, width, filters } = chosen("text-cnn", options, settings);
     const b = build(emptyGraph("text-cnn"));
     const ids = b.input("input_ids", "int64", ["batch", "sequence"]);
     const mask = b.input("attention_mask", "int64", ["batch", "sequence"]);

@@ -1,10 +1,10 @@
 import { InputError } from "../errors.ts";
 import { type Builder, build, emptyGraph, ints, modelOf } from "../ir/build.ts";
 import type { Value } from "../ir/graph.ts";
-import { resolveSettings } from "../options.ts";
 import { int64 } from "../tensor.ts";
 import type { Architecture } from "./architecture.ts";
 import { blank, drawn } from "./blank.ts";
+import { chosen } from "./chosen.ts";
 
 const options = {
   vocabulary: { type: "number", default: 8000, min: 8, max: 1_000_000, about: "tokens that are known" },
@@ -27,8 +27,11 @@ export const transformerSmall: Architecture = {
   modality: "text",
   options,
   build(settings, random) {
-    const chosen = resolveSettings("transformer-small", options, settings);
-    const { vocabulary, length, width, depth, heads, expansion } = chosen;
+    const { vocabulary, length, width, depth, heads, expansion } = chosen(
+      "transformer-small",
+      options,
+      settings,
+    );
     if (width % heads !== 0)
       throw new InputError(
         `transformer-small: ${heads} heads cannot share a width of ${width} evenly; take a divisor of it`,

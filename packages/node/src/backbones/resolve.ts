@@ -28,6 +28,9 @@ export async function resolveBackbone(spec: string, options: BackboneOptions = {
     case "run":
       return await readRun(spec, rest, options);
     case "builtin":
+      throw new InputError(
+        `backbone ${spec}: builtin: is not available in this version, which ships no network; make one with graft pretrain (scripts/pretrain-builtin.mjs is a recipe for images) and use it as run:DIR`,
+      );
     case "vectors":
       throw new InputError(
         `backbone ${spec}: ${scheme}: is not available in this version; use an .onnx file, a folder, hf:owner/name, run:DIR or none`,

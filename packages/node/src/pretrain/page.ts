@@ -3,7 +3,7 @@ import { html, Markup } from "../report/markup.ts";
 import { factTable, section, timingTable } from "../report/sections.ts";
 import { STYLE } from "../report/style.ts";
 import type { RunConfig } from "../runs/config.ts";
-import type { PretrainMetrics } from "./pretrain-run.ts";
+import type { PretrainMetrics } from "./write-pretraining.ts";
 
 /** What the page of a pretraining without labels shows. */
 export interface PretrainingPage {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Dataset, parametersOf, type Row, random, readModel, writeSafetensors } from "@graft-ml/core";
@@ -179,13 +179,42 @@ describe("pretraining texts without labels", () => {
       usual("language", { ...encoder, settings }),
     );
     const { heldOut, rows } = metrics as PretrainMetrics;
-    expect(rows).toEqual({ train: 180, heldOut: 20 });
+    const all = texts(200).rows.map(({ input }) => (input as { text: string }).text);
+    // Copies of sentences held out are not trained on.
+    const judged = new Set(all.slice(180));
+    expect(rows).toEqual({ train: all.filter((text) => !judged.has(text)).length, heldOut: 20 });
     expect(heldOut!.end).toBeLessThan(0.8 * heldOut!.baseline);
     expect(heldOut!.end).toBeLessThan(0.6 * heldOut!.start);
     const network = await openSource(`run:${path}`, { modality: "text", runtime, training: [] });
     expect(network.layer).toBe("last_hidden_state");
     const { features } = await network.features(texts(3).rows);
     expect([features.rows, features.columns]).toEqual([3, 16]);
+
+    // Weights mean nothing without their vocabulary: other texts are split by the tokenizer the weights were learnt with.
+    const others = {
+      ...texts(10),
+      rows: texts(10).rows.map((row, i) => ({
+        ...row,
+        input: { kind: "text" as const, text: `a zebra ${i}` },
+      })),
+    };
+    const init = path;
+    const again = usual("again", { ...encoder, architecture: { ...encoder.architecture, init } });
+    const { notes } = await pretrainRun(others, again);
+    expect(notes.at(-1)).toMatch(/^20 of 20 parameters are from /);
+    const tokenizers = ["language", "again"].map((run) =>
+      readFile(join(folder, run, "tokenizer.json"), "utf8"),
+    );
+    expect(await tokenizers[1]).toBe(await tokenizers[0]);
+    const lone = join(folder, "lone");
+    await mkdir(lone);
+    await writeFile(join(lone, "weights.onnx"), await bytesOf("language"));
+    await expect(
+      pretrainRun(others, {
+        ...again,
+        architecture: { ...encoder.architecture, init: join(lone, "weights.onnx") },
+      }),
+    ).rejects.toThrow(/no tokenizer.json beside these weights/);
   });
 
   test("refuses what cannot be: tokens of a network without rows for them, images of texts, labels that are not there", async () => {

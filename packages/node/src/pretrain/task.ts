@@ -1,5 +1,5 @@
-import type { Feeds, Formula, Graph, Model, Random, Row, Shape, Value } from "@graft-ml/core";
-import type { OpenedArchitecture, Source } from "../sources/index.ts";
+import type { Feeds, Formula, Graph, Model, Random, Shape, Value } from "@graft-ml/core";
+import type { OpenedArchitecture } from "../sources/index.ts";
 import type { RowInputs } from "../training/index.ts";
 import type { PretrainSettings } from "./settings.ts";
 
@@ -13,8 +13,6 @@ export interface Objective {
 /** What an objective is opened with. */
 export interface TaskContext {
   readonly opened: OpenedArchitecture;
-  readonly source: Source;
-  readonly rows: readonly Row[];
   /** Rows as the network is fed them, augmented where an epoch is named. */
   readonly inputs: RowInputs;
   readonly settings: PretrainSettings;

@@ -13,7 +13,7 @@ import type { Backbone, JsonObject, TokenizerFiles } from "../backbones/index.ts
 import { textOf, trainTokenizer } from "../texts/index.ts";
 import { networkSource } from "./network.ts";
 import type { Source } from "./source.ts";
-import { type Initialised, initialisedFrom } from "./weights.ts";
+import { type Initialised, initialisedFrom, tokenizerBeside } from "./weights.ts";
 
 /** A network to be trained from nothing. */
 export interface ArchitectureChoice {
@@ -47,8 +47,9 @@ export interface OpenedArchitecture {
   readonly initialised: Initialised | null;
 }
 
-/** Tokens a text is cut to where nobody says. */
+/** Tokens a text is cut to, and tokens that are told apart, where nobody says. */
 const LENGTH = 128;
+const VOCABULARY = 8000;
 
 /** An architecture by its name. Throws an InputError that lists those there are. */
 export function architectureOf(name: string): Architecture {
@@ -60,7 +61,8 @@ export function architectureOf(name: string): Architecture {
 }
 
 /**
- * Builds an architecture for data: a tokenizer is made of the training rows, images are scaled to the network's side.
+ * Builds an architecture for data: images are scaled to the network's side; a tokenizer is made of the training rows, or is
+ * the one that the weights of `init` were trained with.
  * Throws an InputError where the architecture takes something else, or where `init` lacks weights.
  */
 export async function openArchitecture(options: ArchitectureOptions): Promise<OpenedArchitecture> {
@@ -71,9 +73,14 @@ export async function openArchitecture(options: ArchitectureOptions): Promise<Op
     throw new InputError(
       `architecture ${name} takes ${architecture.modality}s, but the data are ${modality}s; take ${fitting(modality)}`,
     );
-  const length = Number(settings.length ?? maxLength ?? LENGTH);
+  const wanted = Number(settings.length ?? maxLength ?? LENGTH);
   const tokenizer =
-    modality === "text" ? tokenizerOf(training, Number(settings.vocabulary ?? 8000), length) : null;
+    modality === "image"
+      ? null
+      : init === null
+        ? tokenizerOf(training, Number(settings.vocabulary ?? VOCABULARY), wanted)
+        : await tokenizerBeside(init);
+  const length = Number(tokenizer?.config?.model_max_length ?? wanted);
   const given = { ...settings, ...fittingText(architecture, tokenizer, length) };
   const drawn = architecture.build(given, random.fork("architecture"));
   const initialised = init === null ? null : await initialisedFrom(init, drawn, allowMissing);

@@ -1,5 +1,5 @@
 import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   InputError,
   type Model,
@@ -11,6 +11,8 @@ import {
   type Transferred,
   transferParameters,
 } from "@graft-ml/core";
+import type { TokenizerFiles } from "../backbones/index.ts";
+import { readJsonFile, TOKENIZER_LIMIT } from "../backbones/json.ts";
 
 /** Names that the summary lists; all of them stand in a run's log.jsonl. */
 const SHOWN = 20;
@@ -42,6 +44,33 @@ export async function initialisedFrom(
     missing.length > 0 && `${missing.length} stay as they were drawn: ${left}`,
   ];
   return { ...made, summary: summary.filter((part) => part !== false).join(", ") };
+}
+
+/**
+ * The tokenizer that lies beside weights. Throws an InputError where there is none: rows of an embedding mean nothing without
+ * the vocabulary they were trained with.
+ */
+export async function tokenizerBeside(path: string): Promise<TokenizerFiles> {
+  const bare = path.replace(/^run:/, "");
+  const isFolder = await stat(bare).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  const folder = isFolder ? bare : dirname(bare);
+  const read = async (name: string) => {
+    try {
+      return await readJsonFile(join(folder, name), TOKENIZER_LIMIT);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      return null;
+    }
+  };
+  const json = await read("tokenizer.json");
+  if (json === null)
+    throw new InputError(
+      `${path}: there is no tokenizer.json beside these weights, and embeddings mean nothing without their vocabulary; put it there`,
+    );
+  return { json, config: await read("tokenizer_config.json") };
 }
 
 async function weightsIn(path: string): Promise<Model | Parameters> {
