@@ -43,7 +43,6 @@ ${style}
 ${header(run)}
 ${evidence(run)}
 ${confusions(run)}
-${section("Each class", classTable(run.test))}
 ${run.errors.length > 0 && section("Surest errors", html`<p class="fine">Wrong test rows, those the model was most sure of first. A wrong label looks like this too.</p>`, errorList(run.errors))}
 ${training(run)}
 ${record(run)}
@@ -114,10 +113,11 @@ function confusions(run: ReportData): Markup {
       mapChart(run.map, classes),
       html`<p class="fine">${run.map.method}. Colour: the label. Cross: predicted wrongly. What is near is alike; how far apart groups lie means little.</p>`,
     );
+  const each = section("Each class", classTable(test));
   const isWide = classes.length > 8;
   return isWide
-    ? html`${matrix}<div class="grid-2">${calibration}${map}</div>`
-    : html`<div class="grid-2">${matrix}${calibration}${map}</div>`;
+    ? html`${matrix}<div class="grid-2">${calibration}${map}</div>${each}`
+    : html`<div class="grid-2">${matrix}${calibration}${map}${each}</div>`;
 }
 
 function training(run: ReportData): Markup | false {

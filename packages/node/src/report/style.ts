@@ -24,7 +24,7 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap;
 tr:last-child td{border-bottom:0}
 tr.chosen td{font-weight:600}
 td.name{min-width:7rem}
-td>.fine{white-space:nowrap}
+td:first-child>.fine{white-space:nowrap}
 h3{font-size:.95rem;margin:1rem 0 .3rem}
 svg{display:block;width:100%;height:auto;max-width:640px;margin:0 auto;font-size:13px;fill:var(--ink)}
 svg.fixed{width:auto;max-width:none;margin:0}
