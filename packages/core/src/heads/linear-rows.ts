@@ -4,6 +4,7 @@ import { addRowProducts, columnGram, type Reals, rowGram, transposedProduct } fr
 import { writeModel } from "../onnx/write.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { type Features, float32, isSparse, type Matrix, type SparseMatrix } from "../tensor.ts";
+import { addRow, innerProducts } from "./products.ts";
 
 /** Σ_i w_i · row_i rowᵢᵀ of rows with a 1 appended: [r + 1, r + 1], or its diagonal where r is large. */
 export type Moment = { readonly full: Float64Array } | { readonly diagonal: Float64Array };
@@ -131,7 +132,7 @@ function sampled(data: Reals, rows: number, columns: number, weights: Float64Arr
 /** Few rows: F with F Fᵀ = X Xᵀ stands for X, and V for W = Q V with orthonormal Q. */
 async function spannedRows(features: Features, runtime: Runtime | undefined): Promise<LinearRows> {
   const { rows: n, columns: d } = features;
-  const gram = isSparse(features) ? sparseGram(features) : rowGram(features.data, n, d);
+  const gram = isSparse(features) ? innerProducts(features, features) : rowGram(features.data, n, d);
   const { rank, pivots, factor } = pivotedCholesky(gram, n, 1e-12);
   // Texts have few words in common: what spans them is nearly orthogonal, and the diagonal of the moment steers as well.
   const isSteeredByDiagonal = isSparse(features);
@@ -175,32 +176,6 @@ function densified({ rows, columns, offsets, indices, values }: SparseMatrix): F
   for (let i = 0; i < rows; i++)
     for (let p = offsets[i]!; p < offsets[i + 1]!; p++) data[i * columns + indices[p]!] = values[p]!;
   return data;
-}
-
-function addRow(features: Features, i: number, scale: number, into: Float64Array): void {
-  if (isSparse(features)) {
-    for (let p = features.offsets[i]!; p < features.offsets[i + 1]!; p++)
-      into[features.indices[p]!]! += scale * features.values[p]!;
-    return;
-  }
-  const from = i * features.columns;
-  for (let j = 0; j < features.columns; j++) into[j]! += scale * features.data[from + j]!;
-}
-
-function sparseGram({ rows, columns, offsets, indices, values }: SparseMatrix): Float64Array {
-  const gram = new Float64Array(rows * rows);
-  const spread = new Float64Array(columns);
-  for (let i = 0; i < rows; i++) {
-    for (let p = offsets[i]!; p < offsets[i + 1]!; p++) spread[indices[p]!] = values[p]!;
-    for (let j = 0; j <= i; j++) {
-      let sum = 0;
-      for (let p = offsets[j]!; p < offsets[j + 1]!; p++) sum += values[p]! * spread[indices[p]!]!;
-      gram[i * rows + j] = sum;
-      gram[j * rows + i] = sum;
-    }
-    for (let p = offsets[i]!; p < offsets[i + 1]!; p++) spread[indices[p]!] = 0;
-  }
-  return gram;
 }
 
 function sparseRows({ rows, columns, offsets, indices, values }: SparseMatrix): LinearRows {

@@ -1,7 +1,7 @@
 import type { Builder } from "../ir/build.ts";
 import type { Value } from "../ir/graph.ts";
-import { addRowProducts } from "../linalg/product.ts";
-import { type Features, float32, isSparse, type Matrix } from "../tensor.ts";
+import { addRowProducts, mirror } from "../linalg/product.ts";
+import { type Features, float32, isSparse, type Matrix, type SparseMatrix } from "../tensor.ts";
 
 /** Inner products of every row of a [M, D] with every row of b [N, D], [M, N]. */
 export function innerProducts(a: Features, b: Features): Float64Array {
@@ -10,23 +10,43 @@ export function innerProducts(a: Features, b: Features): Float64Array {
     addRowProducts(a.data, a.rows, b.data, b.rows, a.columns, products, b.rows);
     return products;
   }
+  if (!isSparse(b)) {
+    if (isSparse(a)) addSparseByDense(a, b, products, b.rows, 1);
+    return products;
+  }
+  if (!isSparse(a)) {
+    addSparseByDense(b, a, products, 1, b.rows);
+    return products;
+  }
+  const { offsets, indices, values } = b;
   const spread = new Float64Array(a.columns);
   for (let i = 0; i < a.rows; i++) {
-    forRow(a, i, (j, value) => {
-      spread[j] = value;
-    });
-    for (let k = 0; k < b.rows; k++) {
+    for (let p = a.offsets[i]!; p < a.offsets[i + 1]!; p++) spread[a.indices[p]!] = a.values[p]!;
+    // The rows with themselves: half of the products are the other half.
+    const end = a === b ? i + 1 : b.rows;
+    for (let k = 0; k < end; k++) {
       let sum = 0;
-      forRow(b, k, (j, value) => {
-        sum += spread[j]! * value;
-      });
+      for (let p = offsets[k]!, last = offsets[k + 1]!; p < last; p++)
+        sum += spread[indices[p]!]! * values[p]!;
       products[i * b.rows + k] = sum;
     }
-    forRow(a, i, (j) => {
-      spread[j] = 0;
-    });
+    for (let p = a.offsets[i]!; p < a.offsets[i + 1]!; p++) spread[a.indices[p]!] = 0;
   }
+  if (a === b) mirror(products, a.rows);
   return products;
+}
+
+/** Products of every row i of `a` with every row k of `b`, at i · down + k · right. */
+function addSparseByDense(a: SparseMatrix, b: Matrix, products: Float64Array, down: number, right: number) {
+  const { offsets, indices, values } = a;
+  for (let i = 0; i < a.rows; i++)
+    for (let k = 0; k < b.rows; k++) {
+      const from = k * b.columns;
+      let sum = 0;
+      for (let p = offsets[i]!, last = offsets[i + 1]!; p < last; p++)
+        sum += values[p]! * b.data[from + indices[p]!]!;
+      products[i * down + k * right] = sum;
+    }
 }
 
 /** Calls `visit` for the stored features of row i. */
@@ -38,13 +58,28 @@ export function forRow(rows: Features, i: number, visit: (column: number, value:
   for (let j = 0, from = i * rows.columns; j < rows.columns; j++) visit(j, rows.data[from + j]!);
 }
 
+/** into [D] += scale · row i. */
+export function addRow(features: Features, i: number, scale: number, into: Float64Array): void {
+  if (isSparse(features)) {
+    for (let p = features.offsets[i]!; p < features.offsets[i + 1]!; p++)
+      into[features.indices[p]!]! += scale * features.values[p]!;
+    return;
+  }
+  const from = i * features.columns;
+  for (let j = 0; j < features.columns; j++) into[j]! += scale * features.data[from + j]!;
+}
+
 /** Squared length of each row, [N]. */
 export function squaredLengths(rows: Features): Float64Array {
   const squares = new Float64Array(rows.rows);
-  for (let i = 0; i < rows.rows; i++)
-    forRow(rows, i, (_, value) => {
-      squares[i]! += value * value;
-    });
+  for (let i = 0; i < rows.rows; i++) {
+    const values = isSparse(rows) ? rows.values : rows.data;
+    const from = isSparse(rows) ? rows.offsets[i]! : i * rows.columns;
+    const to = isSparse(rows) ? rows.offsets[i + 1]! : from + rows.columns;
+    let sum = 0;
+    for (let p = from; p < to; p++) sum += values[p]! * values[p]!;
+    squares[i] = sum;
+  }
   return squares;
 }
 

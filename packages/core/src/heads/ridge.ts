@@ -1,8 +1,8 @@
 import { InputError } from "../errors.ts";
 import { build } from "../ir/build.ts";
 import type { Graph, Value } from "../ir/graph.ts";
-import { symmetricEigen } from "../linalg/eigen.ts";
-import { columnGram } from "../linalg/product.ts";
+import { type Tridiagonal, tridiagonal } from "../linalg/eigen.ts";
+import { addRowProducts, columnGram, rowGram, transposedProduct } from "../linalg/product.ts";
 import { resolveSettings } from "../options.ts";
 import { type Features, float32, isSparse, type Matrix, matrix } from "../tensor.ts";
 import { fitTemperature, type HeldOutScores, INNER_FOLDS, softmaxRows } from "./calibrate.ts";
@@ -10,7 +10,7 @@ import { requireFittable, requirePredictable, rowWeights } from "./check.ts";
 import { eachFold, stratifiedFolds } from "./folds.ts";
 import type { Classifier, FitContext, Head } from "./head.ts";
 import { appendNormalised, normalised } from "./logistic.ts";
-import { forRow, innerProducts } from "./products.ts";
+import { addRow, forRow, innerProducts } from "./products.ts";
 
 /** Penalties tried where none is given: half decades. */
 const PENALTIES: readonly number[] = Array.from({ length: 19 }, (_, k) => 10 ** (-5 + k / 2));
@@ -78,13 +78,18 @@ export function ridgeScores(problem: RidgeProblem, alpha: number, asked: Feature
   };
 }
 
-/** Weighted, centred rows Z [N, D] in the axes of their second moment: Z = P Uᵀ, with PᵀP = diag(values). */
+/**
+ * Weighted, centred rows Z [N, D] in axes in which their products are tridiagonal. Rows no more than columns: Z Zᵀ = Q T Qᵀ,
+ * basis Q. Fewer columns: Zᵀ Z = U T Uᵀ, basis Z U. T + αI is then solved at once for every α.
+ */
 interface Spectrum {
-  readonly values: Float64Array;
-  /** P [N, R]. */
-  readonly coordinates: Float64Array;
-  /** U [R, D] where columns are fewer than rows; null where U = Zᵀ P / values is left unmade. */
-  readonly axes: Float64Array | null;
+  readonly tridiagonal: Tridiagonal;
+  /** The basis, transposed: [R, N]. */
+  readonly basis: Float64Array;
+  /** Whether the basis is Q. */
+  readonly isDual: boolean;
+  /** Targets ỹ = √w (y − their mean) in the basis, [R, C]. */
+  readonly along: Float64Array;
   /** Weighted means of the columns [D] and of the targets [C], and the sum of the weights. */
   readonly mean: Float64Array;
   readonly target: Float64Array;
@@ -109,39 +114,51 @@ function decompose({ rows, labels, weights, classes }: RidgeProblem): Spectrum {
       mean[j]! += share * value;
     });
   }
-  const rest = { mean, target, total };
-  const alongMean = Float64Array.from({ length: n }, (_, i) => productOfRow(rows, i, mean, 0));
+  const roots = weights.map(Math.sqrt);
+  const done = (tri: Tridiagonal, basis: Float64Array, isDual: boolean): Spectrum => {
+    const r = tri.diagonal.length;
+    const along = new Float64Array(r * classes);
+    for (let k = 0; k < r; k++)
+      for (let i = 0; i < n; i++) {
+        const value = basis[k * n + i]! * roots[i]!;
+        for (let c = 0; c < classes; c++)
+          along[k * classes + c]! += value * ((labels[i] === c ? 1 : -1) - target[c]!);
+      }
+    return { tridiagonal: tri, basis, isDual, along, mean, target, total };
+  };
   if (n <= d) {
+    const alongMean = Float64Array.from({ length: n }, (_, i) => productOfRow(rows, i, mean, 0));
     const square = mean.reduce((sum, value) => sum + value * value, 0);
-    const gram = innerProducts(rows, rows);
+    const gram = isSparse(rows) ? innerProducts(rows, rows) : rowGram(rows.data, n, d);
     for (let i = 0, at = 0; i < n; i++)
       for (let k = 0; k < n; k++, at++) {
         const centred = gram[at]! - alongMean[i]! - alongMean[k]! + square;
-        gram[at] = Math.sqrt(weights[i]! * weights[k]!) * centred;
+        gram[at] = roots[i]! * roots[k]! * centred;
       }
-    const { values, vectors } = symmetricEigen(gram, n);
-    const coordinates = new Float64Array(n * n);
-    for (let r = 0; r < n; r++) {
-      values[r] = Math.max(0, values[r]!);
-      const root = Math.sqrt(values[r]!);
-      for (let i = 0; i < n; i++) coordinates[i * n + r] = root * vectors[r * n + i]!;
-    }
-    return { values, coordinates, axes: null, ...rest };
+    const tri = tridiagonal(gram, n);
+    return done(tri, tri.vectors, true);
   }
-  const { values, vectors: axes } = symmetricEigen(secondMoment(rows, weights, mean, total), d);
-  for (let r = 0; r < d; r++) values[r] = Math.max(0, values[r]!);
-  const along = Float64Array.from({ length: d }, (_, r) => {
-    let sum = 0;
-    for (let j = 0; j < d; j++) sum += axes[r * d + j]! * mean[j]!;
-    return sum;
-  });
-  const coordinates = new Float64Array(n * d);
-  for (let i = 0; i < n; i++) {
-    const root = Math.sqrt(weights[i]!);
-    for (let r = 0; r < d; r++)
-      coordinates[i * d + r] = root * (productOfRow(rows, i, axes, r * d) - along[r]!);
+  const tri = tridiagonal(secondMoment(rows, weights, mean, total), d);
+  const basis = new Float64Array(d * n);
+  for (let r = 0; r < d; r++) {
+    let ofMean = 0;
+    for (let j = 0; j < d; j++) ofMean += tri.vectors[r * d + j]! * mean[j]!;
+    basis.fill(-ofMean, r * n, (r + 1) * n);
   }
-  return { values, coordinates, axes, ...rest };
+  addProducts(rows, tri.vectors, d, basis);
+  for (let r = 0; r < d; r++) for (let i = 0; i < n; i++) basis[r * n + i]! *= roots[i]!;
+  return done(tri, basis, false);
+}
+
+/** basis [R, N] += vectors [R, D] · rowsᵀ. */
+function addProducts(rows: Features, vectors: Float64Array, r: number, basis: Float64Array): void {
+  const { rows: n, columns: d } = rows;
+  if (!isSparse(rows)) {
+    addRowProducts(vectors, r, rows.data, n, d, basis);
+    return;
+  }
+  for (let k = 0; k < r; k++)
+    for (let i = 0; i < n; i++) basis[k * n + i]! += productOfRow(rows, i, vectors, k * d);
 }
 
 /** Σ w (x − mean)(x − mean)ᵀ [D, D]. */
@@ -169,45 +186,83 @@ function productOfRow(rows: Features, i: number, vector: Float64Array, from: num
   return sum;
 }
 
-/** Pᵀ ỹ / (values + α), [R, C], for targets ỹ = √w (y − their mean). */
-function components({ labels, weights, classes }: RidgeProblem, s: Spectrum, alpha: number): Float64Array {
-  const r = s.values.length;
-  const made = new Float64Array(r * classes);
-  for (let i = 0; i < labels.length; i++) {
-    const root = Math.sqrt(weights[i]!);
+/** T + αI = L diag(pivots) Lᵀ, L having `factors` below its diagonal of ones. */
+function factored({ diagonal, off }: Tridiagonal, alpha: number) {
+  const r = diagonal.length;
+  const pivots = new Float64Array(r);
+  const factors = new Float64Array(r);
+  const most = diagonal.reduce((sum, value) => Math.max(sum, Math.abs(value)), alpha);
+  for (let k = 0; k < r; k++) {
+    factors[k] = k === 0 ? 0 : off[k]! / pivots[k - 1]!;
+    const pivot = diagonal[k]! + alpha - (k === 0 ? 0 : factors[k]! * off[k]!);
+    pivots[k] = Math.max(pivot, 1e-16 * most); // rounding alone makes one less, where α is below it
+  }
+  return { pivots, factors };
+}
+
+/** (T + αI)⁻¹ of the targets in the basis, [R, C]. */
+function components(
+  { along }: Spectrum,
+  classes: number,
+  { pivots, factors }: ReturnType<typeof factored>,
+): Float64Array {
+  const r = pivots.length;
+  const made = along.slice();
+  for (let k = 1; k < r; k++)
+    for (let c = 0; c < classes; c++) made[k * classes + c]! -= factors[k]! * made[(k - 1) * classes + c]!;
+  for (let k = r - 1; k >= 0; k--)
     for (let c = 0; c < classes; c++) {
-      const y = root * ((labels[i] === c ? 1 : -1) - s.target[c]!);
-      for (let k = 0; k < r; k++) made[k * classes + c]! += s.coordinates[i * r + k]! * y;
+      const beyond = k === r - 1 ? 0 : factors[k + 1]! * made[(k + 1) * classes + c]!;
+      made[k * classes + c] = made[k * classes + c]! / pivots[k]! - beyond;
+    }
+  return made;
+}
+
+/** b (T + αI)⁻¹ bᵀ of each row b of the basis, [N]. */
+function quadratics(
+  { basis }: Spectrum,
+  n: number,
+  { pivots, factors }: ReturnType<typeof factored>,
+): Float64Array {
+  const sums = new Float64Array(n);
+  const z = new Float64Array(n);
+  for (let k = 0; k < pivots.length; k++) {
+    const [factor, inverse] = [factors[k]!, 1 / pivots[k]!];
+    for (let i = 0, at = k * n; i < n; i++, at++) {
+      const value = basis[at]! - factor * z[i]!;
+      z[i] = value;
+      sums[i]! += value * value * inverse;
     }
   }
-  for (let k = 0; k < r; k++)
-    for (let c = 0; c < classes; c++) made[k * classes + c]! /= s.values[k]! + alpha;
-  return made;
+  return sums;
 }
 
 /** What each row's scores would be without it, [N, C]. */
 function leaveOneOut(problem: RidgeProblem, s: Spectrum, alpha: number): HeldOutScores {
   const { labels, weights, classes } = problem;
-  const r = s.values.length;
-  const parts = components(problem, s, alpha);
-  const data = new Float64Array(labels.length * classes);
-  for (let i = 0; i < labels.length; i++) {
+  const n = labels.length;
+  const solved = factored(s.tridiagonal, alpha);
+  const parts = components(s, classes, solved);
+  const quadratic = quadratics(s, n, solved);
+  const linear = transposedProduct(s.basis, n, parts, classes, solved.pivots.length);
+  const data = new Float64Array(n * classes);
+  for (let i = 0; i < n; i++) {
     const weight = weights[i]!;
     if (weight === 0) {
       data.fill(Number.NaN, i * classes, (i + 1) * classes);
       continue;
     }
-    let leverage = weight / s.total;
-    for (let k = 0; k < r; k++) leverage += s.coordinates[i * r + k]! ** 2 / (s.values[k]! + alpha);
-    const free = Math.max(1e-9, 1 - leverage);
+    // Of Q, ỹ − ŷ is α (Z Zᵀ + αI)⁻¹ ỹ, and 1 less the leverage α times the inverse's diagonal.
+    const unexplained = s.isDual ? alpha * quadratic[i]! : 1 - quadratic[i]!;
+    const free = Math.max(1e-9, unexplained - weight / s.total);
     for (let c = 0; c < classes; c++) {
-      let fitted = 0;
-      for (let k = 0; k < r; k++) fitted += s.coordinates[i * r + k]! * parts[k * classes + c]!;
       const y = labels[i] === c ? 1 : -1;
-      data[i * classes + c] = y - (y - s.target[c]! - fitted / Math.sqrt(weight)) / free;
+      const own = linear[i * classes + c]! / Math.sqrt(weight);
+      const residual = s.isDual ? alpha * own : y - s.target[c]! - own;
+      data[i * classes + c] = y - residual / free;
     }
   }
-  return { rows: labels.length, columns: classes, data };
+  return { rows: n, columns: classes, data };
 }
 
 /** Scores of each row by the other folds, for every penalty. */
@@ -246,28 +301,23 @@ function squaredError({ data, columns }: HeldOutScores, { labels, weights }: Rid
 
 function solve(problem: RidgeProblem, s: Spectrum, alpha: number): Plane {
   const { rows, weights, classes } = problem;
-  const [n, d, r] = [rows.rows, rows.columns, s.values.length];
-  const parts = components(problem, s, alpha);
-  const w = new Float64Array(classes * d);
-  if (s.axes !== null) {
-    for (let k = 0; k < r; k++)
-      for (let c = 0; c < classes; c++)
-        for (let j = 0; j < d; j++) w[c * d + j]! += parts[k * classes + c]! * s.axes[k * d + j]!;
-  } else {
-    // W = Zᵀ a with a = Q (Λ + α)⁻¹ Qᵀ ỹ, and Q = P Λ^−½.
+  const [n, d] = [rows.rows, rows.columns];
+  const parts = components(s, classes, factored(s.tridiagonal, alpha));
+  const r = parts.length / classes;
+  let w: Float64Array;
+  if (s.isDual) {
+    // W = Zᵀ a with a = (Z Zᵀ + αI)⁻¹ ỹ.
+    const a = transposedProduct(s.basis, n, parts, classes, r);
+    const sums = new Float64Array(classes);
+    w = new Float64Array(classes * d);
     for (let i = 0; i < n; i++)
       for (let c = 0; c < classes; c++) {
-        let a = 0;
-        for (let k = 0; k < r; k++)
-          if (s.values[k]! > 1e-14 * s.values[r - 1]!)
-            a += (s.coordinates[i * r + k]! * parts[k * classes + c]!) / s.values[k]!;
-        a *= Math.sqrt(weights[i]!);
-        forRow(rows, i, (j, value) => {
-          w[c * d + j]! += a * value;
-        });
-        for (let j = 0; j < d; j++) w[c * d + j]! -= a * s.mean[j]!;
+        const own = a[i * classes + c]! * Math.sqrt(weights[i]!);
+        sums[c]! += own;
+        addRow(rows, i, own, w.subarray(c * d, (c + 1) * d));
       }
-  }
+    for (let c = 0; c < classes; c++) for (let j = 0; j < d; j++) w[c * d + j]! -= sums[c]! * s.mean[j]!;
+  } else w = transposedProduct(parts, classes, s.tridiagonal.vectors, d, r);
   const intercepts = Float64Array.from({ length: classes }, (_, c) => {
     let along = 0;
     for (let j = 0; j < d; j++) along += w[c * d + j]! * s.mean[j]!;

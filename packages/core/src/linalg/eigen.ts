@@ -17,6 +17,21 @@ export function symmetricEigen(a: Float64Array, n: number): Eigen {
   return ascending(values, vectors, n);
 }
 
+/** T of a = Q T Qᵀ: its diagonal [n], beside it `off` [n] (off[r] stands between r − 1 and r), and the rows of Qᵀ [n, n]. */
+export interface Tridiagonal {
+  readonly diagonal: Float64Array;
+  readonly off: Float64Array;
+  readonly vectors: Float64Array;
+}
+
+/** A symmetric a [n, n] as Q T Qᵀ with T tridiagonal: a third of the work of its eigenvalues, and (a + αI)⁻¹ as cheap. */
+export function tridiagonal(a: Float64Array, n: number): Tridiagonal {
+  const diagonal = new Float64Array(n);
+  const off = new Float64Array(n);
+  const vectors = tridiagonalise(a.slice(), n, diagonal, off);
+  return { diagonal, off, vectors };
+}
+
 /** Reduces `a` (lower triangle, destroyed) to diagonal and off-diagonal; returns the rows of Qᵀ, where a = Q T Qᵀ. */
 function tridiagonalise(a: Float64Array, n: number, diagonal: Float64Array, off: Float64Array): Float64Array {
   const p = new Float64Array(n);
