@@ -49,6 +49,10 @@ export const pretrain = command({
       throw new UsageError(`graft pretrain: --arch is missing; name one of ${architectureNames}`);
     if (allowMissing !== null && init === null)
       throw new UsageError("graft pretrain: --allow-missing is of --init, which is missing");
+    const architecture = architectureChoice(arch, settings, {
+      init,
+      allowMissing: allowMissing === null ? [] : allowMissing.split(",").map((one) => one.trim()),
+    });
     const [path] = operands as [string];
     const dataset = await readData(path, settings, {
       signal,
@@ -57,10 +61,7 @@ export const pretrain = command({
     for (const note of dataset.notes ?? []) terminal.print(`note: ${note}`);
     const { metrics, notes } = await pretrainRun(dataset, {
       output,
-      architecture: architectureChoice(arch, settings, {
-        init,
-        allowMissing: allowMissing === null ? [] : allowMissing.split(",").map((one) => one.trim()),
-      }),
+      architecture,
       objective: objective as NonNullable<PretrainRunOptions["objective"]>,
       settings: Object.fromEntries(
         Object.keys(pretrainOptions).map((name) => [name, settings[name as keyof typeof pretrainOptions]]),

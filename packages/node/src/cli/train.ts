@@ -79,13 +79,16 @@ export const train = command({
   async run({ operands, settings, terminal, signal, words }) {
     const { output, backbone, layer, pooling, head, shots, testFraction, fast, baselines } = settings;
     if (output === null) throw new UsageError("graft train: --output is missing; name the folder to write");
+    if (settings.arch === null && (settings.archOptions ?? settings.imageSize) !== null)
+      throw new UsageError("graft train: --arch-options and --image-size are of --arch, which is missing");
+    const architecture = settings.arch === null ? null : architectureChoice(settings.arch, settings);
     const [path] = operands as [string];
     const dataset = await readData(path, settings, { signal });
     for (const note of dataset.notes ?? []) terminal.print(`note: ${note}`);
     const { metrics, report, config } = await trainRun(dataset, {
       output,
       backbones: backbone.split(",").map((spec) => spec.trim()),
-      ...(settings.arch === null ? {} : { architecture: architectureChoice(settings.arch, settings) }),
+      architecture,
       layer,
       pooling,
       head,
