@@ -59,7 +59,15 @@ export { type ReadModelOptions, readModel } from "./onnx/read.ts";
 export { readTensor, writeTensor } from "./onnx/tensor.ts";
 export { type ExternalModel, writeExternal, writeModel } from "./onnx/write.ts";
 export { type Formula, formulas } from "./ops/formula.ts";
-export { type Arena, arenaOf, type Numbers, type Slot, type Training, tensorAt } from "./optim/arena.ts";
+export {
+  type Arena,
+  arenaOf,
+  type Numbers,
+  type Slot,
+  type Training,
+  tensorAt,
+  zerosFor,
+} from "./optim/arena.ts";
 export { clipNorm, clipValue, gradientNorm } from "./optim/clip.ts";
 export * as optimizers from "./optim/index.ts";
 export { initialState, type Moment, type Optimizer, type OptimizerState } from "./optim/optimizer.ts";
