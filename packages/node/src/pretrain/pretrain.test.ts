@@ -217,6 +217,19 @@ describe("pretraining texts without labels", () => {
     ).rejects.toThrow(/no tokenizer.json beside these weights/);
   });
 
+  test("names a row without text before anything is trained, or leaves it out and says so", async () => {
+    const gap = { kind: "text" as const, text: " " };
+    const data = texts(20);
+    const rows = data.rows.map((row, i) => (i === 7 ? { ...row, input: gap } : row));
+    const settings = { epochs: 1, batchSize: 8 };
+    const options = usual("gaps", { ...encoder, settings });
+    await expect(pretrainRun({ ...data, rows }, options)).rejects.toThrow(/^row 7: the text is empty/);
+    const { metrics, notes } = await pretrainRun({ ...data, rows }, { ...options, onError: "skip" });
+    const kept = (metrics as PretrainMetrics).rows;
+    expect(kept.train + kept.heldOut).toBe(19);
+    expect(notes).toContain("1 rows could not be read and were left out");
+  });
+
   test("refuses what cannot be: tokens of a network without rows for them, images of texts, labels that are not there", async () => {
     const wrong = (more: Partial<PretrainRunOptions>) =>
       pretrainRun(texts(10), usual("wrong", { ...encoder, ...more }));

@@ -17,7 +17,7 @@ export interface UnlabelledOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Share of the rows held out where no row has a label. */
+/** Share of the rows held out where labels tell no classes apart. */
 const HELD_OUT = 0.1;
 
 /**
@@ -31,7 +31,9 @@ export async function unlabelledParts(
   const { rows, source } = dataset;
   const { seed, testFraction = HELD_OUT } = options;
   const keys = inputKeys(rows);
-  if (rows.some(({ label }) => label !== null)) {
+  const labels = new Set(rows.flatMap(({ label }) => (label === null ? [] : [label])));
+  // With one class there is nothing that `trainRun` could learn, so nothing it would test on either.
+  if (labels.size > 1) {
     const labelled = { ...dataset, rows: rows.filter(({ label }) => label !== null) };
     const { train, test, parts } = await prepareData(labelled, options);
     const tested = new Set(test);

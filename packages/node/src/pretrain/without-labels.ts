@@ -10,7 +10,7 @@ import {
   withParameters,
 } from "@graft-ml/core";
 import { prepareRun, runFiles } from "../runs/folder.ts";
-import { architectureSource, openArchitecture } from "../sources/index.ts";
+import { architectureSource, openArchitecture, requireTexts } from "../sources/index.ts";
 import { augmentationOf } from "../training/augmenting.ts";
 import { checkpointsIn, decodedInputs } from "../training/index.ts";
 import * as objectives from "./objectives.ts";
@@ -34,6 +34,7 @@ export async function withoutLabels(
   const progress = (task: string) => (done: number, total: number) => onProgress?.(task, done, total);
   const settings = resolveSettings("pretraining", pretrainOptions, options.settings);
   const found = await unlabelledParts(dataset, { ...options, seed, onProgress: progress("read") });
+  if (options.onError !== "skip") requireTexts([...found.train, ...found.heldOut]);
   await prepareRun(output);
   let written: Promise<unknown> = Promise.resolve();
   const log = (entry: object) => {

@@ -1,5 +1,10 @@
 import { InputError, matrix, writeModel } from "@graft-ml/core";
-import { type ArchitectureChoice, architectureSource, openArchitecture } from "../sources/index.ts";
+import {
+  type ArchitectureChoice,
+  architectureSource,
+  openArchitecture,
+  requireTexts,
+} from "../sources/index.ts";
 import { zeroHead } from "../training/network.ts";
 import type { Learnt, Stage } from "./learn.ts";
 import { requireClasses } from "./learn.ts";
@@ -17,6 +22,7 @@ export async function learnArchitecture(stage: Stage, choice: ArchitectureChoice
     throw new InputError(
       `method ${method}: nothing in ${choice.name} is pretrained; the method for it is scratch`,
     );
+  if (reading.onError !== "skip") requireTexts([...prepared.train, ...prepared.test]);
   const begin = performance.now();
   const opened = await openArchitecture({
     choice,

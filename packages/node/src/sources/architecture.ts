@@ -10,7 +10,7 @@ import {
   writeModel,
 } from "@graft-ml/core";
 import type { Backbone, JsonObject, TokenizerFiles } from "../backbones/index.ts";
-import { textOf, trainTokenizer } from "../texts/index.ts";
+import { trainTokenizer } from "../texts/index.ts";
 import { networkSource } from "./network.ts";
 import type { Source } from "./source.ts";
 import { type Initialised, initialisedFrom, tokenizerBeside } from "./weights.ts";
@@ -119,6 +119,12 @@ export async function openArchitecture(options: ArchitectureOptions): Promise<Op
   };
 }
 
+/** Throws an InputError that names the first row whose text is empty; images tell their file when they are decoded. */
+export function requireTexts(rows: readonly Row[]): void {
+  const blank = rows.find(({ input }) => input.kind === "text" && input.text.trim() === "");
+  if (blank) throw new InputError(`${blank.where}: the text is empty; write one or leave the row out`);
+}
+
 /** The source over an architecture: as over a pretrained network, but that nothing in it is pretrained. */
 export function architectureSource(
   { backbone }: OpenedArchitecture,
@@ -149,7 +155,7 @@ function fittingText({ options }: Architecture, tokenizer: TokenizerFiles | null
 }
 
 function tokenizerOf(training: readonly Row[], size: number, maxLength: number): TokenizerFiles {
-  const texts = training.map(({ input }) => textOf(input));
+  const texts = training.flatMap(({ input }) => (input.kind === "text" ? [input.text] : []));
   return trainTokenizer(texts, { size, maxLength });
 }
 

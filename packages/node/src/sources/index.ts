@@ -5,6 +5,7 @@ export {
   architectureSource,
   type OpenedArchitecture,
   openArchitecture,
+  requireTexts,
 } from "./architecture.ts";
 export { openSource, openSources, type SourceOptions } from "./open.ts";
 export type { ReadingOptions, Source, SourceFeatures } from "./source.ts";
