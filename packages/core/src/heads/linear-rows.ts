@@ -1,5 +1,6 @@
 import { build, emptyGraph, modelOf } from "../ir/build.ts";
 import { pivotedCholesky, solveUpper } from "../linalg/cholesky.ts";
+import { fixedProducts } from "../linalg/fixed-products.ts";
 import { addRowProducts, columnGram, type Reals, rowGram, transposedProduct } from "../linalg/product.ts";
 import { writeModel } from "../onnx/write.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -40,7 +41,9 @@ const SPANNED = 1000;
 /** Numbers of a block beyond which ONNX Runtime is worth its overhead. */
 const LARGE = 1e6;
 /** The same where many models share a pass. */
-const SOME = 2e4;
+const SOME = 4e5;
+/** Numbers up to which rows are kept as they are and transposed, which products are fastest with. */
+const FIXED = 2e6;
 /** Columns and numbers up to which sparse rows are better stored densely: correlations can then steer the search. */
 const NARROW = 1000;
 const SMALL = 1e7;
@@ -65,6 +68,11 @@ export async function linearRows(features: Features, runtime: Runtime | undefine
 
 function denseRows(data: Reals, rows: number, columns: number): LinearRows {
   const padded = columns + 1;
+  // Rows that all fit beside their transpose; of more, blocks in turn.
+  const isFixed = rows * columns <= FIXED;
+  const block = isFixed ? rows : BLOCK;
+  const fixed = isFixed ? fixedProducts(data, rows, columns) : null;
+  const partOf = (from: number, count: number) => data.subarray(from * columns, (from + count) * columns);
   const scoresOf = (
     coefficients: Float64Array,
     theta: Float64Array,
@@ -72,11 +80,10 @@ function denseRows(data: Reals, rows: number, columns: number): LinearRows {
     from: number,
     count: number,
   ) => {
-    const scores = new Float64Array(count * K);
+    const scores = fixed?.scores(coefficients, K) ?? new Float64Array(count * K);
+    if (fixed === null) addRowProducts(partOf(from, count), count, coefficients, K, columns, scores);
     for (let i = 0; i < count; i++)
-      for (let k = 0; k < K; k++) scores[i * K + k] = theta[k * padded + columns]!;
-    const part = data.subarray(from * columns, (from + count) * columns);
-    addRowProducts(part, count, coefficients, K, columns, scores);
+      for (let k = 0; k < K; k++) scores[i * K + k]! += theta[k * padded + columns]!;
     return scores;
   };
   return {
@@ -87,12 +94,13 @@ function denseRows(data: Reals, rows: number, columns: number): LinearRows {
     async pass(theta, K, turn) {
       const coefficients = withoutIntercepts(theta, K, columns);
       const gradient = new Float64Array(K * padded);
-      for (let from = 0; from < rows; from += BLOCK) {
-        const count = Math.min(BLOCK, rows - from);
+      for (let from = 0; from < rows; from += block) {
+        const count = Math.min(block, rows - from);
         const scores = scoresOf(coefficients, theta, K, from, count);
         turn(scores, from, count);
-        const part = data.subarray(from * columns, (from + count) * columns);
-        addBordered(gradient, transposedProduct(scores, K, part, columns, count), scores, K);
+        const products =
+          fixed?.gradient(scores, K) ?? transposedProduct(scores, K, partOf(from, count), columns, count);
+        addBordered(gradient, products, scores, K);
       }
       return gradient;
     },
@@ -138,7 +146,7 @@ async function spannedRows(features: Features, runtime: Runtime | undefined): Pr
   const isSteeredByDiagonal = isSparse(features);
   const dense =
     isSteeredByDiagonal && runtime !== undefined && n * rank > SOME
-      ? await runtimeRows({ rows: n, columns: rank, data: Float32Array.from(factor) }, runtime)
+      ? await runtimeRows({ rows: n, columns: rank, data: new Float32Array(factor) }, runtime)
       : denseRows(factor, n, rank);
   const triangle = new Float64Array(rank * rank);
   for (const [j, pivot] of pivots.entries())
@@ -256,7 +264,7 @@ async function runtimeRows({ rows, columns, data }: Matrix, runtime: Runtime): P
       for (let j = 0; j < columns; j++) coefficients[j * K + k] = theta[k * padded + j]!;
     const feeds = { coefficients: float32([columns, K], coefficients), left: empty(rows) };
     const answer = await session.run(feeds, ["scores"], { transfer: true });
-    const scores = Float64Array.from(answer.scores!.data as Float32Array);
+    const scores = new Float64Array(answer.scores!.data as Float32Array);
     for (let i = 0; i < rows; i++)
       for (let k = 0; k < K; k++) scores[i * K + k]! += theta[k * padded + columns]!;
     return scores;
@@ -271,7 +279,7 @@ async function runtimeRows({ rows, columns, data }: Matrix, runtime: Runtime): P
       turn(scores, 0, rows);
       const feeds = {
         coefficients: empty(columns),
-        left: float32([rows, K], Float32Array.from(scores)),
+        left: float32([rows, K], new Float32Array(scores)),
       };
       const answer = await session.run(feeds, ["gradient"], { transfer: true });
       const gradient = new Float64Array(K * padded);
@@ -304,7 +312,7 @@ export interface Products {
 }
 
 /** Multiplications of a product beyond which ONNX Runtime is worth the way to its thread. */
-const WORTH = 1e6;
+const WORTH = 2e7;
 
 /** Products of Z [n, r] with `W` vectors at a time, by ONNX Runtime where they are large. */
 export async function productsWith(
@@ -316,34 +324,32 @@ export async function productsWith(
     runtime,
   }: { readonly n: number; readonly r: number; readonly W: number; readonly runtime: Runtime | undefined },
 ): Promise<Products> {
-  if (runtime === undefined || n * r * W < WORTH)
+  if (runtime === undefined || n * r * W < WORTH) {
+    const products = fixedProducts(z, n, r);
     return {
       rounding: 1e-15,
-      async scores(y) {
-        const scores = new Float64Array(n * W);
-        addRowProducts(z, n, y, W, r, scores);
-        return scores;
-      },
-      gradient: async (left) => transposedProduct(left, W, z, r, n),
+      scores: async (y) => products.scores(y, W),
+      gradient: async (left) => products.gradient(left, W),
       async close() {},
     };
+  }
   const session = await runtime.load(productModel());
-  await session.bind({ x: float32([n, r], Float32Array.from(z)) });
+  await session.bind({ x: float32([n, r], new Float32Array(z)) });
   const empty = (rows: number) => float32([rows, 1], new Float32Array(rows));
   return {
     rounding: 1e-7,
     async scores(y) {
       const feeds = {
-        coefficients: float32([r, W], Float32Array.from(transposed(y, W, r))),
+        coefficients: float32([r, W], new Float32Array(transposed(y, W, r))),
         left: empty(n),
       };
       const answer = await session.run(feeds, ["scores"], { transfer: true });
-      return Float64Array.from(answer.scores!.data as Float32Array);
+      return new Float64Array(answer.scores!.data as Float32Array);
     },
     async gradient(left) {
-      const feeds = { coefficients: empty(r), left: float32([n, W], Float32Array.from(left)) };
+      const feeds = { coefficients: empty(r), left: float32([n, W], new Float32Array(left)) };
       const answer = await session.run(feeds, ["gradient"], { transfer: true });
-      return Float64Array.from(answer.gradient!.data as Float32Array);
+      return new Float64Array(answer.gradient!.data as Float32Array);
     },
     close: () => session.close(),
   };

@@ -13,6 +13,8 @@ import { chooseStrength } from "./strength.ts";
 
 /** Strengths tried where none is given: half decades. */
 const STRENGTHS: readonly number[] = Array.from({ length: 11 }, (_, k) => 0.001 * 10 ** (k / 2));
+/** The place of 0.1 among them. */
+const FROM = 4;
 
 const options = {
   strength: {
@@ -56,6 +58,7 @@ export const linearSvm: Head = {
       context,
       loss: squaredHinge,
       strengths: settings.strength === null ? STRENGTHS : [settings.strength],
+      from: settings.strength === null ? FROM : 0,
       measure: (...held) => calibrated(classes, ...held).loss,
     });
     const strength = chosen?.strength ?? settings.strength ?? 1;

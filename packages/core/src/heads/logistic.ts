@@ -11,6 +11,8 @@ import { chooseStrength } from "./strength.ts";
 
 /** Strengths tried where none is given: half decades. */
 const STRENGTHS: readonly number[] = Array.from({ length: 13 }, (_, k) => 0.01 * 10 ** (k / 2));
+/** The place of 1 among them. */
+const FROM = 4;
 
 const options = {
   strength: {
@@ -44,7 +46,15 @@ export const logistic: Head = {
     const { classes } = context;
     const learnt = settings.normalise ? normalised(features) : features;
     const weights = rowWeights(labels, context);
-    const choice = { features: learnt, labels, weights, context, loss: softmaxLoss, strengths: STRENGTHS };
+    const choice = {
+      features: learnt,
+      labels,
+      weights,
+      context,
+      loss: softmaxLoss,
+      strengths: STRENGTHS,
+      from: FROM,
+    };
     const strength =
       settings.strength ??
       (await chooseStrength({ ...choice, measure: (...held) => logLoss(classes, ...held) }))?.strength ??

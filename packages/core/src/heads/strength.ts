@@ -15,8 +15,9 @@ const CHOSEN_ON = 6000;
 const MANY = 2000;
 /** Solving further changes no choice. */
 const TOLERANCE = 1e-3;
-/** Strengths tried after the best so far that may be worse before the search ends. */
+/** Strengths tried after the best so far that may be worse before the search turns; one where it is this much worse. */
 const PATIENCE = 2;
+const CLEARLY = 1.02;
 
 /** What a choice is made on. */
 export interface StrengthChoice {
@@ -25,8 +26,9 @@ export interface StrengthChoice {
   readonly weights: Float64Array;
   readonly context: FitContext;
   readonly loss: LinearLoss;
-  /** Strengths tried, from the least on. */
+  /** Strengths that may be tried, half decades from the least on, and the place of the one tried first. */
   readonly strengths: readonly number[];
+  readonly from: number;
   /** Total loss of scores [N, K] out of fold, as `M` models in turn: [N, M · K], NaN where not held out. */
   measure(scores: Float64Array, labels: Int32Array, weights: Float64Array): number;
 }
@@ -80,12 +82,17 @@ export async function chooseStrength(choice: StrengthChoice): Promise<ChosenStre
       const scores = heldOut(all, deals, folds, K);
       return { at, solution, scores, measured: choice.measure(scores, heldLabels, heldWeights) };
     };
-    // Every other strength until two in a row are worse than the best, then the two beside the best.
-    let last = await tried(0, null);
-    let best = last;
-    for (let at = 2; at < strengths.length && last.at - best.at < 2 * PATIENCE; at += 2) {
-      last = await tried(at, last.solution);
-      if (last.measured < best.measured) best = last;
+    // By decades from the middle, first up, and down where that gains nothing; then the two beside the best.
+    const first = await tried(choice.from, null);
+    let best = first;
+    for (const way of [2, -2]) {
+      let last = first;
+      while (last.at + way >= 0 && last.at + way < strengths.length && best.at * way >= first.at * way) {
+        last = await tried(last.at + way, last.solution);
+        if (last.measured < best.measured) best = last;
+        else if (last.measured > CLEARLY * best.measured || Math.abs(last.at - best.at) >= 2 * PATIENCE)
+          break;
+      }
     }
     for (const at of [best.at - 1, best.at + 1]) {
       if (at < 0 || at >= strengths.length) continue;

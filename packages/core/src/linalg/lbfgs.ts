@@ -1,3 +1,5 @@
+import { dot } from "./product.ts";
+
 /** A smooth function of a point [n] to be minimised: writes its gradient [n] and returns its value. */
 export type Objective = (point: Float64Array, gradient: Float64Array) => number | Promise<number>;
 
@@ -43,26 +45,24 @@ export async function lbfgs(
   for (let k = 0; k < iterations; k++) {
     if (enough(value, gradient)) return { point, value, iterations: k, converged: true };
     twoLoop(gradient, steps, direction);
-    let slope = inner(direction, gradient);
+    let slope = dot(direction, gradient);
     if (!(slope < 0)) {
       steps.length = 0;
       for (let i = 0; i < n; i++) direction[i] = -gradient[i]!;
-      slope = inner(direction, gradient);
+      slope = dot(direction, gradient);
     }
     const first = steps.length === 0 ? Math.min(1, 1 / Math.sqrt(-slope)) : 1;
     const found = await search(objective, point, value, direction, slope, first, rounding);
     if (found === null) return { point, value, iterations: k, converged: largest(gradient) <= 10 * limit };
-    const s = new Float64Array(n);
-    const y = new Float64Array(n);
+    // The oldest pair's place is taken by the newest.
+    const full = steps.length === memory ? steps.shift() : undefined;
+    const { s, y } = full ?? { s: new Float64Array(n), y: new Float64Array(n) };
     for (let i = 0; i < n; i++) {
       s[i] = found.point[i]! - point[i]!;
       y[i] = found.gradient[i]! - gradient[i]!;
     }
-    const curvature = inner(s, y);
-    if (curvature > 1e-300) {
-      steps.push({ s, y, rho: 1 / curvature });
-      if (steps.length > memory) steps.shift();
-    }
+    const curvature = dot(s, y);
+    if (curvature > 1e-300) steps.push({ s, y, rho: 1 / curvature });
     ({ point, gradient, value } = found);
   }
   return { point, value, iterations, converged: enough(value, gradient) };
@@ -78,17 +78,17 @@ function twoLoop(
   const alpha = new Float64Array(steps.length);
   for (let j = steps.length - 1; j >= 0; j--) {
     const { s, y, rho } = steps[j]!;
-    alpha[j] = rho * inner(s, direction);
+    alpha[j] = rho * dot(s, direction);
     addScaled(direction, -alpha[j]!, y);
   }
   const last = steps.at(-1);
   if (last !== undefined) {
-    const scale = 1 / (last.rho * inner(last.y, last.y));
+    const scale = 1 / (last.rho * dot(last.y, last.y));
     for (let i = 0; i < direction.length; i++) direction[i]! *= scale;
   }
   for (let j = 0; j < steps.length; j++) {
     const { s, y, rho } = steps[j]!;
-    addScaled(direction, alpha[j]! - rho * inner(y, direction), s);
+    addScaled(direction, alpha[j]! - rho * dot(y, direction), s);
   }
 }
 
@@ -112,18 +112,12 @@ async function search(
     // A value equal up to rounding is as low as numbers can say.
     const slack = rounding * Math.abs(value);
     if (!(reached <= value + 1e-4 * step * slope + slack)) high = step;
-    else if (inner(gradient, direction) < 0.9 * slope) low = step;
+    else if (dot(gradient, direction) < 0.9 * slope) low = step;
     else return { point: next, gradient, value: reached };
     step = high === Number.POSITIVE_INFINITY ? 2 * low : (low + high) / 2;
     if (step < 1e-20) return null;
   }
   return null;
-}
-
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
-  return sum;
 }
 
 function addScaled(into: Float64Array, scale: number, from: Float64Array): void {
