@@ -10,7 +10,7 @@ export const check = command({
   options: {
     ...dataOptions,
     onError: { ...dataOptions.onError, default: "skip" },
-    near: { type: "boolean", default: true, about: "look for near duplicates too" },
+    near: { type: "boolean", default: true, about: "look for near duplicates" },
     similarity: {
       type: "number",
       default: null,

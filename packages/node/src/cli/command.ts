@@ -166,7 +166,8 @@ function helpLine(setting: string, option: Option): string {
           ? " N"
           : " TEXT";
   const fallback = option.type === "boolean" || option.default === null ? "" : ` (default ${option.default})`;
-  return `  ${`${name}${value}`.padEnd(30)}  ${option.about}${fallback}`;
+  const about = name.startsWith("--no-") ? `do not ${option.about}` : option.about;
+  return `  ${`${name}${value}`.padEnd(30)}  ${about}${fallback}`;
 }
 
 function distance(a: string, b: string): number {

@@ -76,7 +76,7 @@ async function execute(
 
 function overview(table: Record<string, Command>): string {
   const lines = Object.entries(table).map(
-    ([name, { about }]) => `  ${name.padEnd(10)} ${about.split(/[.;:]/)[0]}`,
+    ([name, { about }]) => `  ${name.padEnd(10)} ${about.split(/[.;:](?=\s|$)/)[0]}`,
   );
   return [
     "graft: from a pretrained network and a few labels to a proven model",
