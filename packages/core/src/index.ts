@@ -39,6 +39,7 @@ export {
   type HeadCandidate,
   headCandidates,
 } from "./heads/choose.ts";
+export type { FeatureBlocks } from "./heads/feature-blocks.ts";
 export { type Fold, type FoldOptions, stratifiedFolds } from "./heads/folds.ts";
 export type * from "./heads/head.ts";
 export * as heads from "./heads/index.ts";

@@ -5,7 +5,7 @@ import { type Features, float32, type Matrix, matrix } from "../tensor.ts";
 import { fitTemperature, outOfFoldScores, softmaxRows } from "./calibrate.ts";
 import { requireFittable, requirePredictable, rowWeights } from "./check.ts";
 import type { Classifier, FitContext, Head } from "./head.ts";
-import { appendNormalised, normalised } from "./logistic.ts";
+import { appendNormalised, normalised } from "./normalise.ts";
 import { appendTransposed, forRow, innerProducts, squaredLengths } from "./products.ts";
 
 const options = {

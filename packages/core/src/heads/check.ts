@@ -4,6 +4,16 @@ import type { FitContext } from "./head.ts";
 
 /** Throws an InputError unless features [N, D], labels [N] and weights [N] go together and every class occurs. */
 export function requireFittable(features: Features, labels: Int32Array, context: FitContext): void {
+  requireLabelled(features, labels, context);
+  requireFinite(features);
+}
+
+/** The same of what does not ask for the features themselves. */
+export function requireLabelled(
+  features: { readonly rows: number },
+  labels: Int32Array,
+  context: FitContext,
+): void {
   const { classes, weights, classWeights } = context;
   if (features.rows === 0) throw new InputError("there are no rows to learn from; give at least one a class");
   if (labels.length !== features.rows)
@@ -30,11 +40,10 @@ export function requireFittable(features: Features, labels: Int32Array, context:
   }
   const absent = counts.indexOf(0);
   if (absent >= 0) throw new InputError(`class ${absent} has no training row; every class must occur`);
-  requireFinite(features);
 }
 
-/** Throws an InputError that names the first row with a feature that is no number. */
-export function requireFinite(features: Features): void {
+/** Throws an InputError that names the first row with a feature that is no number; the first row is row `from`. */
+export function requireFinite(features: Features, from = 0): void {
   const values = isSparse(features) ? features.values : features.data;
   for (let at = 0; at < values.length; at++) {
     if (Number.isFinite(values[at]!)) continue;
@@ -42,7 +51,7 @@ export function requireFinite(features: Features): void {
       ? features.offsets.findIndex((end) => end > at) - 1
       : Math.floor(at / features.columns);
     throw new InputError(
-      `row ${row} has a feature that is ${values[at]}; the network overflowed on this input, leave it out`,
+      `row ${from + row} has a feature that is ${values[at]}; the network overflowed on this input, leave it out`,
     );
   }
 }

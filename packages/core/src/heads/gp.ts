@@ -9,7 +9,7 @@ import { requireDense, requireFittable, requirePredictable, rowWeights } from ".
 import { stratifiedSample } from "./folds.ts";
 import { type Latent, laplace } from "./gp-laplace.ts";
 import type { Classifier, FitContext, Head } from "./head.ts";
-import { appendNormalised, normalised } from "./logistic.ts";
+import { appendNormalised, normalised } from "./normalise.ts";
 import { columnMeans, shifted, squaredDistances, squaredLengths, variance } from "./products.ts";
 
 /** Widths tried, as factors of 1 / (D · variance), and variances of the latent function. */

@@ -3,6 +3,7 @@ import type { Options } from "../options.ts";
 import type { Random } from "../random.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { Features, Matrix } from "../tensor.ts";
+import type { FeatureBlocks } from "./feature-blocks.ts";
 
 /** What every head is given beside the features, labels and its own settings. */
 export interface FitContext {
@@ -30,6 +31,16 @@ export interface Head {
   /** Learns from features [N, D] and labels [N]; returns a new classifier and changes nothing. */
   fit(
     features: Features,
+    labels: Int32Array,
+    settings: Readonly<Record<string, unknown>>,
+    context: FitContext,
+  ): Promise<Classifier>;
+  /**
+   * The same from features [N, D] that are read block by block, for sets that do not fit in memory; a head that needs all
+   * of them at once has none.
+   */
+  fitBlocks?(
+    features: FeatureBlocks,
     labels: Int32Array,
     settings: Readonly<Record<string, unknown>>,
     context: FitContext,

@@ -5,7 +5,7 @@ import { float32, int64, type Matrix, matrix, takeRows } from "../tensor.ts";
 import { fitTemperature, softmaxRows } from "./calibrate.ts";
 import { requireDense, requireFittable, requirePredictable, rowWeights } from "./check.ts";
 import type { Classifier, FitContext, Head } from "./head.ts";
-import { appendNormalised, normalised } from "./logistic.ts";
+import { appendNormalised, normalised } from "./normalise.ts";
 import { appendSquaredDistances, columnMeans, shifted, squaredDistances } from "./products.ts";
 
 /** Numbers of neighbours tried where none is given. */

@@ -29,8 +29,8 @@ export interface LinearRows {
   pass(theta: Float64Array, K: number, turn: Turn): Promise<Float64Array>;
   /** Scores [N, K]. */
   scores(theta: Float64Array, K: number): Promise<Float64Array>;
-  /** Second moment; of part of the rows where they are many, since it only steers the search. */
-  moment(weights: Float64Array): Promise<Moment>;
+  /** Second moment; a full one of so many rows a column where rows are many, since it only steers the search. */
+  moment(weights: Float64Array, rowsPerColumn?: number): Promise<Moment>;
   /** Coefficients of the features [K, D + 1] from coefficients of the coordinates. */
   lift(theta: Float64Array, K: number): Float64Array;
   close(): Promise<void>;
@@ -61,6 +61,11 @@ export async function linearRows(features: Features, runtime: Runtime | undefine
     const data = densified(features);
     return denseRows(data, features.rows, features.columns);
   }
+  return await denseFeatureRows(features, runtime);
+}
+
+/** Dense features [N, D] as they are. */
+export async function denseFeatureRows(features: Matrix, runtime: Runtime | undefined): Promise<LinearRows> {
   return runtime !== undefined && features.rows * features.columns > LARGE
     ? await runtimeRows(features, runtime)
     : denseRows(features.data, features.rows, features.columns);
@@ -107,8 +112,8 @@ function denseRows(data: Reals, rows: number, columns: number): LinearRows {
     async scores(theta, K) {
       return scoresOf(withoutIntercepts(theta, K, columns), theta, K, 0, rows);
     },
-    async moment(weights) {
-      const { sample, sums, mass } = sampled(data, rows, columns, weights);
+    async moment(weights, rowsPerColumn) {
+      const { sample, sums, mass } = sampled(data, rows, columns, weights, rowsPerColumn);
       return { full: bordered(columnGram(sample, sample.length / columns, columns), columns, sums, mass) };
     },
     lift: (theta) => theta,
@@ -117,8 +122,14 @@ function denseRows(data: Reals, rows: number, columns: number): LinearRows {
 }
 
 /** Every so-many-th row times the root of its weight, the weighted sums of the rows, and of the weights. */
-function sampled(data: Reals, rows: number, columns: number, weights: Float64Array) {
-  const most = MOMENT_ROWS * Math.max(columns, 100);
+function sampled(
+  data: Reals,
+  rows: number,
+  columns: number,
+  weights: Float64Array,
+  rowsPerColumn = MOMENT_ROWS,
+) {
+  const most = rowsPerColumn * Math.max(columns, 100);
   const stride = rows <= SPANNED ? 1 : Math.max(1, Math.floor(rows / most));
   const some = Math.ceil(rows / stride);
   const sample = new Float32Array(some * columns);
@@ -287,8 +298,8 @@ async function runtimeRows({ rows, columns, data }: Matrix, runtime: Runtime): P
       return gradient;
     },
     scores: scoresOf,
-    async moment(weights) {
-      const { sample, sums, mass } = sampled(data, rows, columns, weights);
+    async moment(weights, rowsPerColumn) {
+      const { sample, sums, mass } = sampled(data, rows, columns, weights, rowsPerColumn);
       const x = float32([sample.length / columns, columns], sample);
       const { gram } = await moments.run({ x }, ["gram"], { transfer: true });
       return { full: bordered(Float64Array.from(gram!.data as Float32Array), columns, sums, mass) };
@@ -356,7 +367,7 @@ export async function productsWith(
 }
 
 /** scores = x · coefficients and gradient = leftᵀ · x, of which a run computes the one it is asked for. */
-function productModel(): Uint8Array {
+export function productModel(): Uint8Array {
   const graph = emptyGraph("products");
   const b = build(graph);
   const x = b.input("x", "float32", ["rows", "columns"]);
@@ -387,7 +398,7 @@ function transposed(a: Float64Array, rows: number, columns: number): Float64Arra
   return t;
 }
 
-function withoutIntercepts(theta: Float64Array, K: number, columns: number): Float64Array {
+export function withoutIntercepts(theta: Float64Array, K: number, columns: number): Float64Array {
   const coefficients = new Float64Array(K * columns);
   for (let k = 0; k < K; k++)
     coefficients.set(theta.subarray(k * (columns + 1), k * (columns + 1) + columns), k * columns);
@@ -395,7 +406,12 @@ function withoutIntercepts(theta: Float64Array, K: number, columns: number): Flo
 }
 
 /** Adds products [K, r] and, as a last column, the sums of the derivatives [count, K]. */
-function addBordered(gradient: Float64Array, products: Reals, derivatives: Float64Array, K: number): void {
+export function addBordered(
+  gradient: Float64Array,
+  products: Reals,
+  derivatives: Float64Array,
+  K: number,
+): void {
   const columns = products.length / K;
   const padded = columns + 1;
   for (let k = 0; k < K; k++) {

@@ -1,5 +1,5 @@
 import { cholesky, inverseTransposed, solveLower, solveUpper } from "../linalg/cholesky.ts";
-import { lbfgs } from "../linalg/lbfgs.ts";
+import { lbfgs, type Minimum } from "../linalg/lbfgs.ts";
 import { addRowProducts } from "../linalg/product.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { type LinearRows, type Moment, productsWith } from "./linear-rows.ts";
@@ -39,13 +39,30 @@ export interface SolveOptions {
   readonly runtime?: Runtime | undefined;
 }
 
+/** Where the search ended. */
+export interface Solution {
+  /** Coefficients [M · K, r + 1]. */
+  readonly theta: Float64Array;
+  /**
+   * 0 where the objective is within the tolerance of its least value; else how far it may be above it, relative to it, where
+   * rounding or the number of iterations ended the search before.
+   */
+  readonly distance: number;
+  readonly iterations: number;
+}
+
+/** What a fit records of a search that ended before its tolerance: `shortBy`, how far above the least objective it may be. */
+export function unsolved(distance: number): { readonly shortBy?: number } {
+  return distance === 0 ? {} : { shortBy: distance };
+}
+
 /**
  * Coefficients [M · K, r + 1] of M models, each minimising C Σ w · loss + ½‖W‖². All are searched at once, by L-BFGS in
  * coordinates in which the objective curves about alike in all directions: those of the fixed bound on the Hessian
  * κ Σ w x xᵀ + I / C (Böhning 1992, doi:10.1007/BF00048682), where half the squared gradient is about the distance
  * from the least objective.
  */
-export async function solveLinear(problem: LinearProblem, options: SolveOptions): Promise<Float64Array> {
+export async function solveLinear(problem: LinearProblem, options: SolveOptions): Promise<Solution> {
   const { rows, labels, weights, classes, loss } = problem;
   const { strength, tolerance, start, moment } = options;
   const K = loss.columns(classes);
@@ -80,14 +97,22 @@ export async function solveLinear(problem: LinearProblem, options: SolveOptions)
     change.backward(gradient);
     return value;
   };
-  const { point } = await lbfgs(objective, start ? change.inverse(start) : new Float64Array(width * padded), {
+  const minimum = await lbfgs(objective, start ? change.inverse(start) : new Float64Array(width * padded), {
     enough: (value, gradient) => 0.5 * squareOf(gradient) <= SAFETY * tolerance * value,
     rounding: rows.rounding,
     iterations: 2000,
     memory: MEMORY,
   });
-  change.forward(point);
-  return point;
+  change.forward(minimum.point);
+  return solution(minimum);
+}
+
+function solution({ point, value, gradient, converged, iterations }: Minimum): Solution {
+  return {
+    theta: point,
+    distance: converged ? 0 : (0.5 * squareOf(gradient)) / (SAFETY * value),
+    iterations,
+  };
 }
 
 /**
@@ -108,7 +133,7 @@ async function solveWhitened(
     readonly bound: number;
     readonly total: number;
   },
-): Promise<Float64Array> {
+): Promise<Solution> {
   const K = loss.columns(classes);
   const W = weights.length * K;
   const n = rows.rows;
@@ -151,14 +176,14 @@ async function solveWhitened(
     return value;
   };
   try {
-    const { point } = await lbfgs(objective, start ? inverse(start) : new Float64Array(W * r), {
+    const minimum = await lbfgs(objective, start ? inverse(start) : new Float64Array(W * r), {
       enough: (value, gradient) => 0.5 * squareOf(gradient) <= SAFETY * tolerance * value,
       rounding: products.rounding,
       iterations: 2000,
       memory: MEMORY,
     });
-    forward(point);
-    return point;
+    forward(minimum.point);
+    return solution(minimum);
   } finally {
     await products.close();
   }

@@ -6,8 +6,8 @@ import { fitTemperature, softmaxRows } from "./calibrate.ts";
 import { requireFittable, requirePredictable, rowWeights } from "./check.ts";
 import type { Classifier, Head } from "./head.ts";
 import { linearRows } from "./linear-rows.ts";
-import { solveLinear } from "./linear-solver.ts";
-import { appendNormalised, normalised } from "./logistic.ts";
+import { solveLinear, unsolved } from "./linear-solver.ts";
+import { appendNormalised, normalised } from "./normalise.ts";
 import { squaredHinge } from "./squared-hinge.ts";
 import { chooseStrength } from "./strength.ts";
 
@@ -70,7 +70,7 @@ export const linearSvm: Head = {
     try {
       const moment = await rows.moment(weights);
       const problem = { rows, labels, weights: [weights], classes, loss: squaredHinge };
-      const theta = await solveLinear(problem, {
+      const { theta, distance } = await solveLinear(problem, {
         strength,
         tolerance: settings.tolerance,
         moment,
@@ -79,7 +79,7 @@ export const linearSvm: Head = {
       });
       const lifted = rows.lift(theta, squaredHinge.columns(classes));
       const model = { theta: bothSides(lifted, classes), d: features.columns, classes, temperature };
-      return classifier(model, settings.normalise, strength);
+      return classifier(model, settings.normalise, { strength, temperature, ...unsolved(distance) });
     } finally {
       await rows.close();
     }
@@ -131,11 +131,11 @@ interface Margins {
   readonly temperature: number;
 }
 
-function classifier(model: Margins, normalise: boolean, strength: number): Classifier {
+function classifier(model: Margins, normalise: boolean, chosen: Classifier["chosen"]): Classifier {
   const { theta, d, classes, temperature } = model;
   return {
     classes,
-    chosen: { strength, temperature },
+    chosen,
     predict(features): Matrix {
       requirePredictable("linearSvm", features, d);
       const scores = marginsOf(normalise ? normalised(features) : features, model);

@@ -96,7 +96,7 @@ async function objective(loss: LinearLoss, x: Matrix, y: Int32Array, strength: n
   const weights = new Float64Array(x.rows).fill(1);
   const moment = await rows.moment(weights);
   const problem = { rows, labels: y, weights: [weights], classes, loss };
-  const theta = await solveLinear(problem, { strength, tolerance: 1e-6, moment, weight: weights });
+  const { theta } = await solveLinear(problem, { strength, tolerance: 1e-6, moment, weight: weights });
   const K = loss.columns(classes);
   const scores = await rows.scores(theta, K);
   let value = 0;

@@ -2,10 +2,12 @@ import { build } from "../ir/build.ts";
 import type { Graph, Value } from "../ir/graph.ts";
 import { resolveSettings } from "../options.ts";
 import { type Features, float32, isSparse, type Matrix, matrix } from "../tensor.ts";
-import { requireFittable, requirePredictable, rowWeights } from "./check.ts";
+import { requireFittable, requireLabelled, requirePredictable, rowWeights } from "./check.ts";
 import type { Classifier, Head } from "./head.ts";
+import { solveBlocks } from "./linear-blocks.ts";
 import { linearRows } from "./linear-rows.ts";
-import { solveLinear } from "./linear-solver.ts";
+import { solveLinear, unsolved } from "./linear-solver.ts";
+import { appendNormalised, normalised } from "./normalise.ts";
 import { logSoftmax, softmaxLoss } from "./softmax-loss.ts";
 import { chooseStrength } from "./strength.ts";
 
@@ -63,7 +65,7 @@ export const logistic: Head = {
     try {
       const moment = await rows.moment(weights);
       const problem = { rows, labels, weights: [weights], classes, loss: softmaxLoss };
-      const theta = await solveLinear(problem, {
+      const { theta, distance } = await solveLinear(problem, {
         strength,
         tolerance: settings.tolerance,
         moment,
@@ -75,13 +77,29 @@ export const logistic: Head = {
         d: features.columns,
         classes,
         normalise: settings.normalise,
-        strength,
+        chosen: { strength, ...unsolved(distance) },
       });
     } finally {
       await rows.close();
     }
   },
+  async fitBlocks(source, labels, given, context) {
+    requireLabelled(source, labels, context);
+    const settings = resolveSettings("logistic", options, given);
+    const { classes } = context;
+    const measure = (...held: Held) => logLoss(classes, ...held);
+    const problem = { ...settings, loss: softmaxLoss, strengths: STRENGTHS, measure };
+    const { theta, strength, distance } = await solveBlocks(source, labels, problem, context);
+    return classifier(byFeature(theta, source.columns, classes), {
+      d: source.columns,
+      classes,
+      normalise: settings.normalise,
+      chosen: { strength, ...unsolved(distance) },
+    });
+  },
 };
+
+type Held = [scores: Float64Array, labels: Int32Array, weights: Float64Array];
 
 /** Weighted log loss of scores [N, K]; rows without a number are left out. */
 function logLoss(classes: number, scores: Float64Array, labels: Int32Array, weights: Float64Array): number {
@@ -112,19 +130,19 @@ function classifier(
     d,
     classes,
     normalise,
-    strength,
+    chosen,
   }: {
     readonly d: number;
     readonly classes: number;
     readonly normalise: boolean;
-    readonly strength: number;
+    readonly chosen: Classifier["chosen"];
   },
 ): Classifier {
   const coefficients = Float32Array.from(solution.subarray(0, d * classes));
   const intercepts = Float32Array.from(solution.subarray(d * classes));
   return {
     classes,
-    chosen: { strength },
+    chosen,
     predict(features): Matrix {
       requirePredictable("logistic", features, d);
       const rows = normalise ? normalised(features) : features;
@@ -177,33 +195,4 @@ function scoresOfRow(
     const x = rows.data[from + j]!;
     for (let c = 0; c < classes; c++) scores[c]! += x * w[at++]!;
   }
-}
-
-/** Least length that a row is divided by, so that a row of zeros stays one. */
-const LEAST_LENGTH = 1e-12;
-
-/** Rows divided by their Euclidean length. */
-export function normalised(features: Features): Features {
-  if (isSparse(features)) {
-    const values = Float32Array.from(features.values);
-    for (let i = 0; i < features.rows; i++) divide(values, features.offsets[i]!, features.offsets[i + 1]!);
-    return { ...features, values };
-  }
-  const data = Float32Array.from(features.data);
-  for (let i = 0; i < features.rows; i++) divide(data, i * features.columns, (i + 1) * features.columns);
-  return { ...features, data };
-}
-
-function divide(values: Float32Array, from: number, to: number): void {
-  let square = 0;
-  for (let j = from; j < to; j++) square += values[j]! * values[j]!;
-  const length = Math.max(LEAST_LENGTH, Math.sqrt(square));
-  for (let j = from; j < to; j++) values[j]! /= length;
-}
-
-/** The same in a graph. */
-export function appendNormalised(graph: Graph, features: Value): Value {
-  const b = build(graph);
-  const length = b.apply("ReduceL2", [features], { axes: [1], keepdims: 1 });
-  return b.apply("Div", [features, b.apply("Max", [length, LEAST_LENGTH])], {}, { name: "normalised" });
 }

@@ -6,7 +6,7 @@ import { fitTemperature, outOfFoldScores } from "./calibrate.ts";
 import { requireDense, requireFittable, requirePredictable, rowWeights } from "./check.ts";
 import { contextOf, stratifiedSample } from "./folds.ts";
 import type { Classifier, FitContext, Head } from "./head.ts";
-import { appendNormalised, normalised } from "./logistic.ts";
+import { appendNormalised, normalised } from "./normalise.ts";
 import { appendSquaredDistances, columnMeans, shifted, squaredDistances, variance } from "./products.ts";
 import { type Support, smo } from "./smo.ts";
 

@@ -9,7 +9,7 @@ import { fitTemperature, type HeldOutScores, INNER_FOLDS, softmaxRows } from "./
 import { requireFittable, requirePredictable, rowWeights } from "./check.ts";
 import { eachFold, stratifiedFolds } from "./folds.ts";
 import type { Classifier, FitContext, Head } from "./head.ts";
-import { appendNormalised, normalised } from "./logistic.ts";
+import { appendNormalised, normalised } from "./normalise.ts";
 import { addRow, forRow, innerProducts } from "./products.ts";
 
 /** Penalties tried where none is given: half decades. */

@@ -46,9 +46,16 @@ export interface ChosenStrength {
  * held out. All folds are fitted at once, each strength from the solution of the one before.
  */
 export async function chooseStrength(choice: StrengthChoice): Promise<ChosenStrength | null> {
-  const { loss, strengths, context } = choice;
-  const { features, labels, weights, groups } = part(choice);
-  const { classes } = context;
+  const members = choosingRows(choice.labels, choice.context);
+  return await chooseAmong(
+    members === null ? choice : narrowed(choice, members, takeFeatures(choice.features, members)),
+  );
+}
+
+/** The same on all the rows that are given, however many. */
+export async function chooseAmong(choice: StrengthChoice): Promise<ChosenStrength | null> {
+  const { loss, strengths, context, features, labels, weights } = choice;
+  const { classes, groups } = context;
   const repeats = labels.length <= FEW ? REPEATS : 1;
   const folds = labels.length > MANY ? 3 : INNER_FOLDS;
   const deals = Array.from({ length: repeats }, (_, r) =>
@@ -77,7 +84,7 @@ export async function chooseStrength(choice: StrengthChoice): Promise<ChosenStre
       const strength = strengths[at]!;
       const problem = { rows, labels, weights: models, classes, loss };
       const options = { strength, tolerance: TOLERANCE, start, moment, weight: weights, runtime };
-      const solution = await solveLinear(problem, options);
+      const { theta: solution } = await solveLinear(problem, options);
       const all = await rows.scores(solution, models.length * K);
       const scores = heldOut(all, deals, folds, K);
       return { at, solution, scores, measured: choice.measure(scores, heldLabels, heldWeights) };
@@ -120,23 +127,37 @@ function heldOut(all: Float64Array, deals: readonly Int32Array[], folds: number,
   return scores;
 }
 
-/** All rows, or a stratified part of them where they are many. */
-function part({ features, labels, weights, context }: StrengthChoice) {
-  const { groups, classes } = context;
-  if (labels.length <= CHOSEN_ON) return { features, labels, weights, ...(groups && { groups }) };
+/** Numbers of the rows of a stratified part that a strength is chosen on where rows are many, ascending; null for all. */
+export function choosingRows(labels: Int32Array, { classes, random }: FitContext): Int32Array | null {
+  if (labels.length <= CHOSEN_ON) return null;
   const chosen = new Uint8Array(labels.length);
   const seen = new Int32Array(classes);
   const counts = new Int32Array(classes);
   for (const label of labels) counts[label]!++;
   const share = CHOSEN_ON / labels.length;
   const least = Math.min(50, Math.floor(CHOSEN_ON / classes));
-  for (const i of context.random.fork("part").permutation(labels.length))
+  for (const i of random.fork("part").permutation(labels.length))
     if (seen[labels[i]!]!++ < Math.max(least, counts[labels[i]!]! * share)) chosen[i] = 1;
-  const members = Int32Array.from([...chosen.keys()].filter((i) => chosen[i] === 1));
+  const members = new Int32Array(chosen.reduce((sum, one) => sum + one, 0));
+  for (let i = 0, k = 0; i < chosen.length; i++) if (chosen[i] === 1) members[k++] = i;
+  return members;
+}
+
+/** A choice on the rows `members` alone, whose features are given. */
+export function narrowed<Choice extends Omit<StrengthChoice, "features">>(
+  choice: Choice,
+  members: Int32Array,
+  features: Features,
+): Choice & Pick<StrengthChoice, "features"> {
+  const { groups } = choice.context;
   return {
-    features: takeFeatures(features, members),
-    labels: Int32Array.from(members, (i) => labels[i]!),
-    weights: Float64Array.from(members, (i) => weights[i]!),
-    ...(groups && { groups: Int32Array.from(members, (i) => groups[i]!) }),
+    ...choice,
+    features,
+    labels: Int32Array.from(members, (i) => choice.labels[i]!),
+    weights: Float64Array.from(members, (i) => choice.weights[i]!),
+    context: {
+      ...choice.context,
+      ...(groups && { groups: Int32Array.from(members, (i) => groups[i]!) }),
+    },
   };
 }

@@ -20,6 +20,8 @@ export interface LbfgsOptions {
 export interface Minimum {
   readonly point: Float64Array;
   readonly value: number;
+  /** Gradient there. */
+  readonly gradient: Float64Array;
   readonly iterations: number;
   readonly converged: boolean;
 }
@@ -43,7 +45,7 @@ export async function lbfgs(
   const steps: { s: Float64Array; y: Float64Array; rho: number }[] = [];
   const direction = new Float64Array(n);
   for (let k = 0; k < iterations; k++) {
-    if (enough(value, gradient)) return { point, value, iterations: k, converged: true };
+    if (enough(value, gradient)) return { point, value, gradient, iterations: k, converged: true };
     twoLoop(gradient, steps, direction);
     let slope = dot(direction, gradient);
     if (!(slope < 0)) {
@@ -53,7 +55,8 @@ export async function lbfgs(
     }
     const first = steps.length === 0 ? Math.min(1, 1 / Math.sqrt(-slope)) : 1;
     const found = await search(objective, point, value, direction, slope, first, rounding);
-    if (found === null) return { point, value, iterations: k, converged: largest(gradient) <= 10 * limit };
+    if (found === null)
+      return { point, value, gradient, iterations: k, converged: largest(gradient) <= 10 * limit };
     // The oldest pair's place is taken by the newest.
     const full = steps.length === memory ? steps.shift() : undefined;
     const { s, y } = full ?? { s: new Float64Array(n), y: new Float64Array(n) };
@@ -65,7 +68,7 @@ export async function lbfgs(
     if (curvature > 1e-300) steps.push({ s, y, rho: 1 / curvature });
     ({ point, gradient, value } = found);
   }
-  return { point, value, iterations, converged: enough(value, gradient) };
+  return { point, value, gradient, iterations, converged: enough(value, gradient) };
 }
 
 /** direction = −H · gradient by the two-loop recursion. */
