@@ -9,7 +9,7 @@ import { LEAST_LENGTH, normalised } from "./normalise.ts";
 import { chooseAmong, choosingRows, narrowed, type StrengthChoice } from "./strength.ts";
 
 /** A linear model to be fitted to rows that are read block by block. */
-export interface BlockProblem extends Pick<StrengthChoice, "loss" | "strengths" | "measure"> {
+export interface BlockProblem extends Pick<StrengthChoice, "loss" | "strengths" | "from" | "measure"> {
   /** C; chosen on a stratified part of the rows, as in memory, where null. */
   readonly strength: number | null;
   /** Divides each row by its length. */
@@ -33,7 +33,7 @@ export interface BlockSolution {
 export async function solveBlocks(
   source: FeatureBlocks,
   labels: Int32Array,
-  { loss, strengths, measure, normalise, tolerance, strength: given }: BlockProblem,
+  { loss, strengths, from, measure, normalise, tolerance, strength: given }: BlockProblem,
   context: FitContext,
 ): Promise<BlockSolution> {
   const { columns, rows: count } = source;
@@ -43,7 +43,7 @@ export async function solveBlocks(
   const sampled = spread(count, Math.max(SAMPLE_NUMBERS / columns, LEAST_PER_COLUMN * columns));
   const { lengths, parts } = await survey(source, [members, sampled], LEAST_LENGTH);
   const [part, sample] = parts.map((one) => (normalise ? (normalised(one) as Matrix) : one));
-  const choice = { labels, weights, context, loss, strengths, measure };
+  const choice = { labels, weights, context, loss, strengths, from, measure };
   const strength = given ?? (await chooseAmong(narrowed(choice, members, part!)))?.strength ?? 1;
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const own = narrowed(choice, sampled, sample!);

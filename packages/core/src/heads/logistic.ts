@@ -88,7 +88,7 @@ export const logistic: Head = {
     const settings = resolveSettings("logistic", options, given);
     const { classes } = context;
     const measure = (...held: Held) => logLoss(classes, ...held);
-    const problem = { ...settings, loss: softmaxLoss, strengths: STRENGTHS, measure };
+    const problem = { ...settings, loss: softmaxLoss, strengths: STRENGTHS, from: FROM, measure };
     const { theta, strength, distance } = await solveBlocks(source, labels, problem, context);
     return classifier(byFeature(theta, source.columns, classes), {
       d: source.columns,
