@@ -30,6 +30,8 @@ export interface PretrainRunOptions {
   readonly maxLength?: number | null;
   readonly threads?: number;
   readonly device?: Device;
+  /** False leaves out the baselines of "supervised", which take long on many rows. */
+  readonly baselines?: boolean;
   readonly onError?: "fail" | "skip";
   /** A runtime to use; by default ONNX Runtime in a worker thread, closed at the end. */
   readonly runtime?: Runtime;
