@@ -34,8 +34,10 @@ export const extract = command({
   },
   example: "graft extract photos/ --backbone models/mobilenet_v2 --output features/photos",
   async run({ operands, settings, terminal, signal }) {
-    const { output, backbone, layer, pooling, format } = settings;
+    const { output, backbone, layer, pooling, framing, format } = settings;
     if (output === null) throw new UsageError("graft extract: --output is missing; name the folder to write");
+    if (framing === "auto")
+      throw new UsageError("graft extract: --framing auto needs labels to choose by; say stated or crop");
     if (backbone === null) throw new UsageError("graft extract: --backbone is missing");
     const dataset = await readData(operands[0]!, settings, { labels: "optional", signal });
     const modality = dataset.task === "image-classification" ? "image" : "text";
@@ -53,6 +55,7 @@ export const extract = command({
         training: [],
         layer,
         pooling,
+        framing,
         batchSize,
         maxLength,
         backbone: backboneSettings(settings),

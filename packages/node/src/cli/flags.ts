@@ -3,6 +3,7 @@ import { dataOptions } from "../data/format.ts";
 import { readDataset } from "../data/read.ts";
 import type { TrainRunOptions } from "../runs/index.ts";
 import type { Device } from "../runtime/index.ts";
+import { FRAMINGS } from "../sources/index.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Flags of every command that runs a network. */
@@ -35,6 +36,12 @@ export const backboneFlags = {
     default: "auto",
     of: POOLINGS,
     about: "how positions become one row: auto is the mean, of a text's real tokens alone",
+  },
+  framing: {
+    type: "choice",
+    default: "stated",
+    of: FRAMINGS,
+    about: "images: as the backbone's files state, cropped where they squeeze; train may choose with auto",
   },
   maxLength: { type: "number", default: null, min: 1, about: "tokens a text is cut to" },
   batchSize: {

@@ -77,7 +77,8 @@ export const train = command({
   },
   example: "graft train photos/ --backbone models/mobilenet_v2 --output runs/photos",
   async run({ operands, settings, terminal, signal, words }) {
-    const { output, backbone, layer, pooling, head, shots, testFraction, fast, baselines } = settings;
+    const { output, backbone, layer, pooling, framing, head, shots, testFraction, fast, baselines } =
+      settings;
     if (output === null) throw new UsageError("graft train: --output is missing; name the folder to write");
     if (settings.arch === null && (settings.archOptions ?? settings.imageSize) !== null)
       throw new UsageError("graft train: --arch-options and --image-size are of --arch, which is missing");
@@ -91,6 +92,7 @@ export const train = command({
       architecture,
       layer,
       pooling,
+      framing,
       head,
       method: settings.method as Method | "auto",
       tuning: Object.fromEntries(
@@ -116,7 +118,9 @@ export const train = command({
     const { chosen, test } = metrics;
     for (const finding of report.findings) terminal.print(`${finding.severity}: ${finding.text}`);
     terminal.print();
-    terminal.print(`${chosen.backbone} · ${chosen.layer} · ${chosen.head} · ${chosen.method}`);
+    terminal.print(
+      `${chosen.backbone} · ${chosen.layer}${config.framing === "crop" ? " · centre crop" : ""} · ${chosen.head} · ${chosen.method}`,
+    );
     if (config.reason !== undefined) terminal.print(`method: ${config.reason}`);
     for (const line of [...scoreLines(test), "", ...classLines(test), "", ...transferLines(metrics)])
       terminal.print(line);

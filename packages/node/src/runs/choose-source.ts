@@ -31,8 +31,8 @@ export interface SourceChoice {
 
 /**
  * The source whose features a logistic head predicts the training rows from best, by log loss in stratified folds. Of the
- * layers of one backbone the default layer stays unless another is clearly better: the interval of the paired difference
- * leaves out 0.
+ * layers and framings of one backbone the default stays unless another is clearly better: the interval of the paired
+ * difference leaves out 0.
  */
 export async function chooseSource(
   candidates: readonly Candidate[],
@@ -70,7 +70,7 @@ export async function chooseSource(
   return {
     chosen: candidates[taken]!,
     compared: candidates.map(({ source }, k) => ({
-      name: source.layer === "" ? source.name : `${source.name}, ${source.layer}`,
+      name: nameOf(source),
       score: means[k]!,
       interval: bootstrap(meanStatistic(losses[k]!), rows.length, { seed }).interval,
       isChosen: k === taken,
@@ -79,8 +79,11 @@ export async function chooseSource(
   };
 }
 
+function nameOf({ name, layer, framing }: Source): string {
+  return [name, ...(layer === "" ? [] : [layer]), ...(framing === "crop" ? ["centre crop"] : [])].join(", ");
+}
+
 function noteOf(k: number, taken: number, best: number): string {
-  if (k === taken)
-    return taken === best ? "lowest log loss" : "the default layer, not clearly worse than the best";
+  if (k === taken) return taken === best ? "lowest log loss" : "the default, not clearly worse than the best";
   return k === best ? "lowest log loss, but not clearly" : "";
 }

@@ -20,6 +20,8 @@ export interface RunConfig {
   /** Extent D of the features [batch, D]. */
   readonly dimension: number;
   readonly pooling: Pooling;
+  /** "crop" where preprocessor_config.json here frames images otherwise than the backbone's own. */
+  readonly framing?: "stated" | "crop";
   readonly method: string;
   /** Why this method, and what stayed frozen, in words. */
   readonly reason?: string;

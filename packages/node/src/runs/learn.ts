@@ -112,7 +112,7 @@ export async function learn(stage: Stage): Promise<Learnt> {
 /** Every source with the features of the training rows; a row that one of them cannot read is left out for all. */
 async function candidatesOf(stage: Stage) {
   const { prepared, options, reader, reading, progress, cache } = stage;
-  const { backbones = ["none"], layer = null, pooling, batchSize, maxLength } = options;
+  const { backbones = ["none"], layer = null, pooling, framing, batchSize, maxLength } = options;
   if (backbones.length === 0) throw new InputError("no backbone is named; pass one, or none");
   const sources: Source[] = [];
   for (const spec of backbones) {
@@ -123,6 +123,7 @@ async function candidatesOf(stage: Stage) {
       layer,
       cache,
       ...(pooling === undefined ? {} : { pooling }),
+      ...(framing === undefined ? {} : { framing }),
       batchSize: batchSize ?? null,
       maxLength: maxLength ?? null,
       backbone: { onProgress: options.onProgress ?? (() => {}), ...options.backbone },

@@ -4,7 +4,7 @@ import { type Dataset, type Pooling, type Runtime, random } from "@graft-ml/core
 import type { BackboneOptions } from "../backbones/index.ts";
 import { featureCache } from "../cache.ts";
 import { type Device, ortRuntime } from "../runtime/index.ts";
-import type { ArchitectureChoice } from "../sources/index.ts";
+import type { ArchitectureChoice, Framing } from "../sources/index.ts";
 import type { Method } from "../training/index.ts";
 import type { FittingOptions } from "./fit-head.ts";
 import { prepareRun, runFiles } from "./folder.ts";
@@ -26,6 +26,8 @@ export interface TrainRunOptions {
   /** A layer's name, "auto" to choose among several, or null for the default one. */
   readonly layer?: string | null;
   readonly pooling?: Pooling;
+  /** Which part of an image the network sees; as its files state by default, "auto" chooses on training rows. */
+  readonly framing?: Framing;
   /** A head's name, or "auto". */
   readonly head?: string;
   /** How much of the network learns; "auto", the default, decides on training rows. */

@@ -74,6 +74,7 @@ function configOf(
     layer: source.layer,
     dimension: source.dimension,
     pooling: source.pooling,
+    ...(source.modality === "image" ? { framing: source.framing } : {}),
     method,
     head: head.name,
     ...(reason === null ? {} : { reason }),

@@ -13,6 +13,7 @@ import type { Backbone } from "../backbones/index.ts";
 import { extractFeatures } from "../extract/index.ts";
 import { imagePreprocessor } from "../images/index.ts";
 import { textPreprocessor } from "../texts/index.ts";
+import { centreCropped, type Framing } from "./framing.ts";
 import type { ReadingOptions, Source } from "./source.ts";
 
 /** Where a network's features are taken, and what they go through. */
@@ -21,6 +22,8 @@ export interface NetworkSourceOptions {
   readonly runtime: Runtime;
   readonly layer: string | null;
   readonly pooling: Pooling;
+  /** "crop" throws where the stated preprocessing keeps proportions already. */
+  readonly framing?: Exclude<Framing, "auto">;
   readonly batchSize: number;
   /** Folder of the cache; null keeps nothing. */
   readonly cache: string | null;
@@ -30,7 +33,8 @@ export interface NetworkSourceOptions {
 
 /** The source over a pretrained network. Throws an InputError where the layer gives no features. */
 export function networkSource(options: NetworkSourceOptions): Source {
-  const { backbone, layer, pooling, batchSize, runtime, cache } = options;
+  const { layer, pooling, batchSize, runtime, cache, framing = "stated" } = options;
+  const backbone = framing === "crop" ? cropped(options.backbone) : options.backbone;
   const made = featureModel(modelOf(backbone), { layer: layer ?? backbone.layer, pooling });
   const preprocessor = preprocessorOf(backbone, made, options.maxLength ?? null);
   let bytes: Uint8Array | null = null;
@@ -43,6 +47,7 @@ export function networkSource(options: NetworkSourceOptions): Source {
     licence: backbone.licence?.id ?? null,
     layer: made.layer,
     pooling,
+    framing,
     dimension: made.dimension,
     trunk: made.model,
     preprocessor,
@@ -80,6 +85,16 @@ export function modelOf(backbone: Backbone): Model {
     source: backbone.path ?? backbone.spec,
     externalData: backbone.externalData,
   });
+}
+
+/** The backbone with its images cropped rather than squeezed. */
+function cropped(backbone: Backbone): Backbone {
+  const config = backbone.preprocessorConfig === null ? null : centreCropped(backbone.preprocessorConfig);
+  if (config === null)
+    throw new InputError(
+      `backbone ${backbone.spec}: its preprocessing squeezes no image into a fixed size, so there is nothing to crop instead; leave out --framing`,
+    );
+  return { ...backbone, preprocessorConfig: config };
 }
 
 function preprocessorOf(

@@ -1,5 +1,7 @@
 import { InputError, listLayers, type Pooling, type Row, type Runtime } from "@graft-ml/core";
 import { type BackboneOptions, type Modality, resolveBackbone } from "../backbones/index.ts";
+import type { JsonObject } from "../backbones/json.ts";
+import { centreCropped, type Framing } from "./framing.ts";
 import { modelOf, networkSource } from "./network.ts";
 import { pixelSource, tfidfSource } from "./raw.ts";
 import type { Source } from "./source.ts";
@@ -13,6 +15,8 @@ export interface SourceOptions {
   /** A layer's name; the penultimate representation where left out. */
   readonly layer?: string | null;
   readonly pooling?: Pooling;
+  /** Which part of an image is seen, as stated where left out. */
+  readonly framing?: Framing;
   /** Rows a run of the network, 8 where left out. */
   readonly batchSize?: number | null;
   /** Folder of the cache for features; null keeps nothing. */
@@ -28,13 +32,15 @@ const COMPARED = 5;
 
 /** A source from a backbone's spec. Throws an InputError where the backbone does not fit the data. */
 export async function openSource(spec: string, options: SourceOptions): Promise<Source> {
-  const [source] = await open(spec, options, [options.layer ?? null]);
+  const { framing } = options;
+  const one = framing === "auto" ? { ...options, framing: "stated" as const } : options;
+  const [source] = await open(spec, one, [options.layer ?? null]);
   return source!;
 }
 
 /**
  * The sources to choose from for a spec: one, or with the layer "auto" up to five over the depth of the network, its
- * default layer first.
+ * default layer first; with the framing "auto" each of them with the stated framing and with a crop, stated ones first.
  */
 export async function openSources(spec: string, options: SourceOptions): Promise<Source[]> {
   return await open(spec, options, options.layer === "auto" ? "auto" : [options.layer ?? null]);
@@ -47,6 +53,8 @@ async function open(
 ): Promise<Source[]> {
   const { modality, runtime, cache = null, pooling = "auto", maxLength = null } = options;
   if (spec === "none") {
+    if (options.framing === "crop")
+      throw new InputError('framing "crop": the backbone "none" has no stated framing; leave out --framing');
     const named = layers !== "auto" && layers[0] !== null;
     if (named)
       throw new InputError(
@@ -55,17 +63,30 @@ async function open(
     return [modality === "image" ? pixelSource({ runtime, cache }) : tfidfSource(options.training)];
   }
   const backbone = await resolveBackbone(spec, { ...options.backbone, modality });
+  const framings = framingsOf(options.framing ?? "stated", backbone.preprocessorConfig);
   const network = { backbone, runtime, cache, pooling, maxLength, batchSize: options.batchSize ?? BATCH };
-  if (layers !== "auto") return layers.map((layer) => networkSource({ ...network, layer }));
-  return spread(modelOf(backbone)).flatMap((layer) => {
-    try {
-      return [networkSource({ ...network, layer })];
-    } catch (error) {
-      // Of layers nobody named, one that gives no rows is simply no candidate.
-      if (layer === null || !(error instanceof InputError)) throw error;
-      return [];
-    }
-  });
+  if (layers !== "auto")
+    return framings.flatMap((framing) =>
+      layers.map((layer) => networkSource({ ...network, layer, framing })),
+    );
+  const spreadLayers = spread(modelOf(backbone));
+  return framings.flatMap((framing) =>
+    spreadLayers.flatMap((layer) => {
+      try {
+        return [networkSource({ ...network, layer, framing })];
+      } catch (error) {
+        // Of layers nobody named, one that gives no rows is simply no candidate.
+        if (layer === null || !(error instanceof InputError)) throw error;
+        return [];
+      }
+    }),
+  );
+}
+
+/** The framings to open; where nothing would be squeezed, "auto" is what is stated. */
+function framingsOf(framing: Framing, config: JsonObject | null): Exclude<Framing, "auto">[] {
+  if (framing !== "auto") return [framing];
+  return config === null || centreCropped(config) === null ? ["stated"] : ["stated", "crop"];
 }
 
 /** The default layer (null), then layers at even depths before it, of those that end a block. */

@@ -24,6 +24,7 @@ const nothingPretrained = {
   licence: null,
   layer: "",
   pooling: "auto",
+  framing: "stated",
 } as const;
 
 /** The backbone "none" for images: pixels at 32 × 32. */

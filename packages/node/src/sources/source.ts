@@ -1,5 +1,6 @@
 import type { Features, Model, Pooling, Preprocessor, Row } from "@graft-ml/core";
 import type { Modality } from "../backbones/index.ts";
+import type { Framing } from "./framing.ts";
 
 /** A backbone up to one layer, with what feeds it: from rows to features [N, D]. */
 export interface Source {
@@ -15,6 +16,8 @@ export interface Source {
   /** The value the features are made of; empty where there is no network. */
   readonly layer: string;
   readonly pooling: Pooling;
+  /** "crop" where images are framed otherwise than the backbone's files state. */
+  readonly framing: Exclude<Framing, "auto">;
   /** D. */
   readonly dimension: number;
   /** The network up to the layer, pooled: one output, `features` [batch, D]. */
