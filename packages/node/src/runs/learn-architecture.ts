@@ -75,6 +75,7 @@ export async function learnArchitecture(stage: Stage, choice: ArchitectureChoice
       reason: null,
     },
     method: "scratch",
+    isTransferred: initialised !== null,
     chosen: { architecture: choice.name, ...tuned.chosen },
     reason: `${start}; ${tuned.reason}`,
     trials: tuned.trials,

@@ -37,6 +37,8 @@ export interface Learnt {
   readonly extracted: SourceFeatures;
   readonly head: FittedHead;
   readonly method: Method;
+  /** Whether anything pretrained is in the model; without it there is no transfer to speak of. */
+  readonly isTransferred: boolean;
   /** What fitting chose: strength of the head, depth, learning rate, epochs. */
   readonly chosen: Readonly<Record<string, number | string>>;
   /** Why this method, and what stayed frozen, in words; null where a head alone was asked for. */
@@ -96,6 +98,7 @@ export async function learn(stage: Stage): Promise<Learnt> {
     extracted,
     head: fitted,
     method: "probe",
+    isTransferred: source.layer !== "",
     chosen: fitted.classifier.chosen,
     reason: null,
     trials: [],

@@ -66,6 +66,7 @@ export async function prove(stage: Stage, learnt: Learnt): Promise<Proof> {
     await log({ step: "test", rows: test.length, accuracy: scores.accuracy, logLoss: scores.logLoss });
     const features = tested.outputs[FEATURES] ?? (await source.features(test, reading)).features;
     const baselines = options.baselines === false ? [] : await baselinesOf(stage, learnt, test);
+    const verdict = verdictOf(mostProbable(probabilities), labels, test, baselines, seed);
     const testKeys = Array.from(tested.kept, (i) => prepared.testKeys[i]!);
     return {
       test,
@@ -74,7 +75,7 @@ export async function prove(stage: Stage, learnt: Learnt): Promise<Proof> {
       features,
       scores,
       baselines,
-      transfer: verdictOf(mostProbable(probabilities), labels, test, baselines, seed),
+      transfer: learnt.isTransferred ? verdict : verdict && { ...verdict, verdict: "no evidence" },
       repeated: await repeatedOf(stage, learnt, { test, testKeys, features }),
       golden: await makeGolden(
         test,

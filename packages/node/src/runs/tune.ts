@@ -28,6 +28,7 @@ export async function tune(stage: Stage, learnt: Learnt): Promise<Learnt> {
     // What was not trained further is the probe, with the head that was chosen for it.
     ...(isFrozen ? {} : { model: writeModel(tuned.model), method: decision.method }),
     head: isFrozen ? head : { ...head, name: "logistic" },
+    isTransferred: isFrozen || decision.method !== "scratch",
     chosen: isFrozen ? learnt.chosen : tuned.chosen,
     reason: asked === "auto" ? `${decision.reason}; ${tuned.reason}` : tuned.reason,
     trials: tuned.trials,
