@@ -61,7 +61,7 @@ export async function solveBlocks(
 
 /** Numbers of the rows, spread evenly over all, that lie in memory to steer the search among all: 64 MB. */
 const SAMPLE_NUMBERS = 2 ** 24;
-const LEAST_PER_COLUMN = 5;
+const LEAST_PER_COLUMN = 3;
 /** A sample's optimum is no nearer to that of all rows. */
 const SAMPLE_TOLERANCE = 1e-4;
 

@@ -9,8 +9,9 @@ import {
   wilsonInterval,
 } from "@graft-ml/core";
 import type { BaselineScore } from "../report/index.ts";
-import type { Source } from "../sources/index.ts";
-import { fitHead, labelsOf } from "./fit-head.ts";
+import type { ReadingOptions, Source } from "../sources/index.ts";
+import { type FittingOptions, fitHead, labelsOf } from "./fit-head.ts";
+import { FEATURE_MEMORY, fitBlocks, staysOnDisk } from "./fit-streamed.ts";
 import { groupsOf } from "./open-run.ts";
 
 /** What a model that transfers nothing says of the test rows: class numbers [N]. */
@@ -50,15 +51,20 @@ export async function rawBaseline(
     readonly classes: readonly string[];
     readonly random: Random;
     readonly runtime: Runtime;
+    /** Bytes of features that are kept in memory. */
+    readonly featureMemory?: number;
     readonly onProgress?: (done: number, total: number) => void;
     readonly signal?: AbortSignal;
   },
 ): Promise<Baseline & { readonly classifier: Classifier }> {
-  const { classes, random, runtime, ...reading } = options;
+  const { classes, random, runtime, featureMemory = FEATURE_MEMORY, ...reading } = options;
   const total = train.length + test.length;
   const step = (from: number) => (done: number) => reading.onProgress?.(from + done, total);
-  const learnt = await source.features(train, { ...reading, onProgress: step(0) });
-  const classifier = await fitHead(learnt.features, train, { head: "logistic", classes, random, runtime });
+  const fitting = { head: "logistic", classes, random, runtime };
+  const read = { ...reading, onProgress: step(0) };
+  const classifier = staysOnDisk(source, train.length, featureMemory)
+    ? await streamedFit(source, train, fitting, read)
+    : await fitHead((await source.features(train, read)).features, train, fitting);
   const held = await source.features(test, { ...reading, onProgress: step(train.length) });
   return {
     name: "raw",
@@ -66,6 +72,20 @@ export async function rawBaseline(
     predicted: mostProbable(classifier.predict(held.features)),
     classifier,
   };
+}
+
+async function streamedFit(
+  source: Required<Pick<Source, "stream">>,
+  train: readonly Row[],
+  fitting: FittingOptions,
+  reading: ReadingOptions,
+): Promise<Classifier> {
+  const streamed = await source.stream(train, reading);
+  try {
+    return await fitBlocks(streamed.blocks, train, fitting);
+  } finally {
+    await streamed.close();
+  }
 }
 
 /** Accuracy of a baseline as the report shows it, with Wilson's interval where the rows are independent. */

@@ -36,6 +36,8 @@ export async function decideMethod(stage: Stage, learnt: Learnt): Promise<Decisi
     return frozen(
       `the network stays frozen: trials on ${train.length} rows would be long; ${labels >= MANY_LABELS ? `with ${labels} labels a class fine-tuning is likely to gain, so ask for it with` : "try"} --method lp-ft`,
     );
+  if (extracted.features.rows < train.length)
+    return frozen("the network stays frozen: its features stayed on disk, which trials would have to hold");
   if (Math.min(...counts) < 4)
     return frozen("the network stays frozen: a class has too few labels to hold some out");
   const losses = await heldOutLosses(train, trainKeys, fixedFeatures(extracted.features), {

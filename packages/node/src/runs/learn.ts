@@ -1,10 +1,19 @@
-import { InputError, type Random, type Row, type Runtime, takeFeatures, writeModel } from "@graft-ml/core";
+import {
+  InputError,
+  matrix,
+  type Random,
+  type Row,
+  type Runtime,
+  takeFeatures,
+  writeModel,
+} from "@graft-ml/core";
 import { openSources, type ReadingOptions, type Source, type SourceFeatures } from "../sources/index.ts";
 import type { Method, Trial } from "../training/index.ts";
 import { VERSION } from "../version.ts";
 import { type Candidate, chooseSource, type SourceChoice } from "./choose-source.ts";
 import { composeModel } from "./compose.ts";
 import { type FittingOptions, headOf } from "./fit-head.ts";
+import { FEATURE_MEMORY, fitStreamedHead, staysOnDisk } from "./fit-streamed.ts";
 import { type FittedHead, fitChosenHead } from "./head-choice.ts";
 import type { Prepared } from "./prepared.ts";
 import type { TrainRunOptions } from "./train-run.ts";
@@ -34,6 +43,7 @@ export interface Learnt {
   /** Training rows that could be read, and their identities. */
   readonly train: readonly Row[];
   readonly trainKeys: readonly string[];
+  /** Without rows where features stayed on disk, or where none were made. */
   readonly extracted: SourceFeatures;
   readonly head: FittedHead;
   readonly method: Method;
@@ -63,7 +73,12 @@ export async function learn(stage: Stage): Promise<Learnt> {
   const { signal } = stage.reading;
   if (head !== "auto") headOf(head);
   const begin = performance.now();
-  const { candidates, train, keys, skipped } = await candidatesOf(stage);
+  const sources = await openAll(stage);
+  const [only] = sources;
+  const { featureMemory = FEATURE_MEMORY } = options;
+  if (sources.length === 1 && staysOnDisk(only!, prepared.train.length, featureMemory))
+    return await learnStreamed(stage, only, begin);
+  const { candidates, train, keys, skipped } = await candidatesOf(stage, sources);
   const extractSeconds = (performance.now() - begin) / 1000;
   const extractedRows = candidates.length * train.length;
   await log({ step: "extract", sources: candidates.length, rows: train.length });
@@ -112,9 +127,54 @@ export async function learn(stage: Stage): Promise<Learnt> {
   };
 }
 
-/** Every source with the features of the training rows; a row that one of them cannot read is left out for all. */
-async function candidatesOf(stage: Stage) {
-  const { prepared, options, reader, reading, progress, cache } = stage;
+/** The same from one source whose features stay on disk: a head that learns block by block. */
+async function learnStreamed(
+  stage: Stage,
+  source: Source & Required<Pick<Source, "stream">>,
+  begin: number,
+): Promise<Learnt> {
+  const { prepared, options, runtime, progress, log } = stage;
+  const { classes } = prepared;
+  const { head = "auto", classWeights = null } = options;
+  const streamed = await source.stream(prepared.train, { ...stage.reading, onProgress: progress("extract") });
+  try {
+    const { blocks, kept, skipped, computed, seconds } = streamed;
+    const train = Array.from(kept, (i) => prepared.train[i]!);
+    const trainKeys = Array.from(kept, (i) => prepared.trainKeys[i]!);
+    requireClasses(train, prepared);
+    const extractSeconds = (performance.now() - begin) / 1000;
+    await log({ step: "extract", sources: 1, rows: train.length });
+    const fitting = { classes, classWeights, random: stage.random.fork("fit"), runtime };
+    const fitted = await fitStreamedHead(blocks, train, { ...fitting, head, keys: trainKeys });
+    const { chosen } = fitted.classifier;
+    await log({ step: "fit", backbone: source.spec, layer: source.layer, head: fitted.name, ...chosen });
+    const extracted = { features: matrix(0, source.dimension), kept, skipped, computed, seconds };
+    return {
+      model: writeModel(composeModel(source.trunk, fitted.classifier, VERSION)),
+      source,
+      train,
+      trainKeys,
+      extracted,
+      head: fitted,
+      method: "probe",
+      chosen,
+      reason: null,
+      trials: [],
+      adapter: null,
+      choice: { chosen: { source, extracted }, compared: [] },
+      fitting,
+      skipped,
+      extractSeconds,
+      extractedRows: train.length,
+      fitSeconds: (performance.now() - begin) / 1000 - extractSeconds,
+    };
+  } finally {
+    await streamed.close();
+  }
+}
+
+/** The sources of all backbones and layers to choose from. */
+async function openAll({ prepared, options, reader, cache }: Stage): Promise<Source[]> {
   const { backbones = ["none"], layer = null, pooling, framing, batchSize, maxLength } = options;
   if (backbones.length === 0) throw new InputError("no backbone is named; pass one, or none");
   const sources: Source[] = [];
@@ -134,6 +194,11 @@ async function candidatesOf(stage: Stage) {
     sources.push(...opened);
   }
   requireNetwork(sources, options.method ?? "auto");
+  return sources;
+}
+
+/** Every source with the features of the training rows; a row that one of them cannot read is left out for all. */
+async function candidatesOf({ prepared, reading, progress }: Stage, sources: readonly Source[]) {
   const all = prepared.train;
   const candidates: Candidate[] = [];
   const skipped: string[] = [];

@@ -98,7 +98,9 @@ async function baselinesOf(stage: Stage, learnt: Learnt, test: readonly Row[]): 
     source.layer === ""
       ? source
       : await openSource("none", { modality, runtime: reader, cache, training: train });
-  const fitting = { classes, random: random.fork("raw"), runtime };
+  const { featureMemory } = options;
+  const memory = featureMemory === undefined ? {} : { featureMemory };
+  const fitting = { classes, random: random.fork("raw"), runtime, ...memory };
   const wantsScratch = source.layer !== "" && method !== "scratch" && (options.scratch ?? method !== "probe");
   return [
     majorityBaseline(train, test, classes),
@@ -135,8 +137,8 @@ async function repeatedOf(
   held: { readonly test: readonly Row[]; readonly testKeys: readonly string[]; readonly features: Features },
 ): Promise<RepeatedScores | null> {
   const rows = [...train, ...held.test];
-  if (options.fast || method !== "probe" || rows.length > SMALL || prepared.parts.origin === "official")
-    return null;
+  if (options.fast || method !== "probe" || extracted.features.rows < train.length) return null;
+  if (rows.length > SMALL || prepared.parts.origin === "official") return null;
   if ((options.shots ?? null) !== null) return null; // few training rows are what is to be measured
   const keys = [...trainKeys, ...held.testKeys];
   const settings = { ...fitting, head: head.name, random: random.fork("repeats"), seed };

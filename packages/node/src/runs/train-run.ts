@@ -44,6 +44,8 @@ export interface TrainRunOptions {
   readonly batchSize?: number | null;
   /** Tokens a text is cut to. */
   readonly maxLength?: number | null;
+  /** Bytes of features that are kept in memory, 512 MB where left out; of more, the head learns block by block from disk. */
+  readonly featureMemory?: number;
   readonly threads?: number;
   readonly device?: Device;
   /** The quickest sensible model: one head, no repeated splits. */

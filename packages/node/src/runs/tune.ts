@@ -60,7 +60,8 @@ export async function fineTuned(
       ...Object.fromEntries(Object.entries(tuning).filter(([, value]) => value !== null)),
     },
     classWeights,
-    features: extracted.features,
+    // Left on disk they are made again of what training needs.
+    ...(extracted.features.rows === train.length ? { features: extracted.features } : {}),
     seed,
     onProgress: (task, { done, total }) => stage.progress(task)(done, total),
     onLog: (line) => {

@@ -153,7 +153,12 @@ async function reportOf(
     timing: { ...timing },
     command: options.command ?? `trainRun(${JSON.stringify(dataset.source)}, …)`,
     versions: { graft: VERSION, node: process.versions.node },
-    notes: [...(reason === null ? [] : [`Method: ${reason}.`]), ...(dataset.notes ?? []), ...source.notes],
+    notes: [
+      ...(reason === null ? [] : [`Method: ${reason}.`]),
+      ...(head.reason === null || head.compared.length > 0 ? [] : [`Head: ${head.reason}.`]),
+      ...(dataset.notes ?? []),
+      ...source.notes,
+    ],
   };
 }
 

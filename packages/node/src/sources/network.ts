@@ -13,8 +13,9 @@ import type { Backbone } from "../backbones/index.ts";
 import { extractFeatures } from "../extract/index.ts";
 import { imagePreprocessor } from "../images/index.ts";
 import { textPreprocessor } from "../texts/index.ts";
+import { extractedFrom } from "./extracted.ts";
 import { centreCropped, type Framing } from "./framing.ts";
-import type { ReadingOptions, Source } from "./source.ts";
+import type { Source } from "./source.ts";
 
 /** Where a network's features are taken, and what they go through. */
 export interface NetworkSourceOptions {
@@ -53,9 +54,9 @@ export function networkSource(options: NetworkSourceOptions): Source {
     preprocessor,
     batchSize,
     notes: backbone.notes,
-    async features(rows, { onError = "fail", ...reading }: ReadingOptions = {}) {
+    ...extractedFrom((rows, { onError = "fail", ...reading }) => {
       bytes ??= writeModel(made.model);
-      const extracted = await extractFeatures({
+      return extractFeatures({
         rows,
         model: bytes,
         preprocessor,
@@ -67,13 +68,7 @@ export function networkSource(options: NetworkSourceOptions): Source {
         onError: onError === "skip" ? "skip" : "stop",
         ...reading,
       });
-      try {
-        const { kept, skipped, computed, seconds } = extracted;
-        return { features: await extracted.matrix(), kept, skipped, computed, seconds };
-      } finally {
-        await extracted.close();
-      }
-    },
+    }),
   };
 }
 

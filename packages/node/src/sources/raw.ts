@@ -9,6 +9,7 @@ import {
 import { extractFeatures } from "../extract/index.ts";
 import { rawPixels } from "../images/index.ts";
 import { textOf, tfidfPreprocessor } from "../texts/index.ts";
+import { extractedFrom } from "./extracted.ts";
 import type { ReadingOptions, Source } from "./source.ts";
 
 /** Images as raw pixels: side and channels. */
@@ -46,8 +47,8 @@ export function pixelSource({
     preprocessor,
     batchSize: BATCH,
     notes: [],
-    async features(rows, { onError = "fail", ...reading }: ReadingOptions = {}) {
-      const extracted = await extractFeatures({
+    ...extractedFrom((rows, { onError = "fail", ...reading }) =>
+      extractFeatures({
         rows,
         model: writeModel(trunk),
         preprocessor,
@@ -58,14 +59,8 @@ export function pixelSource({
         batchSize: BATCH,
         onError: onError === "skip" ? "skip" : "stop",
         ...reading,
-      });
-      try {
-        const { kept, skipped, computed, seconds } = extracted;
-        return { features: await extracted.matrix(), kept, skipped, computed, seconds };
-      } finally {
-        await extracted.close();
-      }
-    },
+      }),
+    ),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Features, Model, Pooling, Preprocessor, Row } from "@graft-ml/core";
+import type { FeatureBlocks, Features, Model, Pooling, Preprocessor, Row } from "@graft-ml/core";
 import type { Modality } from "../backbones/index.ts";
 import type { Framing } from "./framing.ts";
 
@@ -28,6 +28,8 @@ export interface Source {
   readonly notes: readonly string[];
   /** Features [N, D] of rows, from the cache where they lie there. */
   features(rows: readonly Row[], options?: ReadingOptions): Promise<SourceFeatures>;
+  /** The same left on disk, for sets that do not fit in memory; a source of sparse features has none. */
+  stream?(rows: readonly Row[], options?: ReadingOptions): Promise<StreamedFeatures>;
 }
 
 /** How rows are gone through. */
@@ -39,8 +41,18 @@ export interface ReadingOptions {
 }
 
 /** Features of the rows that could be read. */
-export interface SourceFeatures {
+export interface SourceFeatures extends RowsRead {
   readonly features: Features;
+}
+
+/** The same on disk, until they are closed. */
+export interface StreamedFeatures extends RowsRead {
+  readonly blocks: FeatureBlocks;
+  close(): Promise<void>;
+}
+
+/** What became of the rows. */
+export interface RowsRead {
   /** Row numbers kept, ascending. */
   readonly kept: Int32Array;
   readonly skipped: readonly string[];
