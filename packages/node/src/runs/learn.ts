@@ -157,6 +157,7 @@ async function learnStreamed(
       extracted,
       head: fitted,
       method: "probe",
+      isTransferred: source.layer !== "",
       chosen,
       reason: null,
       trials: [],
