@@ -60,11 +60,9 @@ function means(rows: Features, labels: Int32Array, context: FitContext, cosine: 
       sums[from + j]! += weight * value;
     });
   }
-  const made = matrix(
-    context.classes,
-    d,
-    Float32Array.from(sums, (sum, at) => sum / totals[Math.floor(at / d)]!),
-  );
+  const made = matrix(context.classes, d);
+  for (let c = 0; c < context.classes; c++)
+    for (let j = c * d; j < (c + 1) * d; j++) made.data[j] = sums[j]! / totals[c]!;
   return cosine ? (normalised(made) as Matrix) : made;
 }
 

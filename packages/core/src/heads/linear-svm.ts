@@ -51,23 +51,24 @@ export const linearSvm: Head = {
     const { classes } = context;
     const learnt = settings.normalise ? normalised(features) : features;
     const weights = rowWeights(labels, context);
-    const chosen = await chooseStrength({
-      features: learnt,
-      labels,
-      weights,
-      context,
-      loss: squaredHinge,
-      strengths: settings.strength === null ? STRENGTHS : [settings.strength],
-      from: settings.strength === null ? FROM : 0,
-      measure: (...held) => calibrated(classes, ...held).loss,
-    });
-    const strength = chosen?.strength ?? settings.strength ?? 1;
-    const temperature =
-      chosen === null
-        ? NOTHING_HELD_OUT
-        : calibrated(classes, chosen.scores, chosen.labels, chosen.weights).temperature;
     const rows = await linearRows(learnt, context.runtime);
     try {
+      const chosen = await chooseStrength({
+        features: learnt,
+        rows,
+        labels,
+        weights,
+        context,
+        loss: squaredHinge,
+        strengths: settings.strength === null ? STRENGTHS : [settings.strength],
+        from: settings.strength === null ? FROM : 0,
+        measure: (...held) => calibrated(classes, ...held).loss,
+      });
+      const strength = chosen?.strength ?? settings.strength ?? 1;
+      const temperature =
+        chosen === null
+          ? NOTHING_HELD_OUT
+          : calibrated(classes, chosen.scores, chosen.labels, chosen.weights).temperature;
       const moment = await rows.moment(weights);
       const problem = { rows, labels, weights: [weights], classes, loss: squaredHinge };
       const { theta, distance } = await solveLinear(problem, {

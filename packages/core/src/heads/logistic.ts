@@ -48,21 +48,14 @@ export const logistic: Head = {
     const { classes } = context;
     const learnt = settings.normalise ? normalised(features) : features;
     const weights = rowWeights(labels, context);
-    const choice = {
-      features: learnt,
-      labels,
-      weights,
-      context,
-      loss: softmaxLoss,
-      strengths: STRENGTHS,
-      from: FROM,
-    };
-    const strength =
-      settings.strength ??
-      (await chooseStrength({ ...choice, measure: (...held) => logLoss(classes, ...held) }))?.strength ??
-      1;
     const rows = await linearRows(learnt, context.runtime);
     try {
+      const own = { features: learnt, rows, labels, weights, context, loss: softmaxLoss };
+      const choice = { ...own, strengths: STRENGTHS, from: FROM };
+      const strength =
+        settings.strength ??
+        (await chooseStrength({ ...choice, measure: (...held) => logLoss(classes, ...held) }))?.strength ??
+        1;
       const moment = await rows.moment(weights);
       const problem = { rows, labels, weights: [weights], classes, loss: softmaxLoss };
       const { theta, distance } = await solveLinear(problem, {

@@ -18,13 +18,15 @@ export function innerProducts(a: Features, b: Features): Float64Array {
     addSparseByDense(b, a, products, 1, b.rows);
     return products;
   }
+  if (a === b) {
+    addSparseGram(a, products);
+    return products;
+  }
   const { offsets, indices, values } = b;
   const spread = new Float64Array(a.columns);
   for (let i = 0; i < a.rows; i++) {
     for (let p = a.offsets[i]!; p < a.offsets[i + 1]!; p++) spread[a.indices[p]!] = a.values[p]!;
-    // The rows with themselves: half of the products are the other half.
-    const end = a === b ? i + 1 : b.rows;
-    for (let k = 0; k < end; k++) {
+    for (let k = 0; k < b.rows; k++) {
       let sum = 0;
       for (let p = offsets[k]!, last = offsets[k + 1]!; p < last; p++)
         sum += spread[indices[p]!]! * values[p]!;
@@ -32,8 +34,30 @@ export function innerProducts(a: Features, b: Features): Float64Array {
     }
     for (let p = a.offsets[i]!; p < a.offsets[i + 1]!; p++) spread[a.indices[p]!] = 0;
   }
-  if (a === b) mirror(products, a.rows);
   return products;
+}
+
+/** Rows with themselves, column by column: only rows that share one are ever multiplied. */
+function addSparseGram({ rows, columns, offsets, indices, values }: SparseMatrix, gram: Float64Array): void {
+  const ends = new Int32Array(columns + 1);
+  for (const j of indices) ends[j + 1]!++;
+  for (let j = 0; j < columns; j++) ends[j + 1]! += ends[j]!;
+  const places = ends.slice();
+  const holders = new Int32Array(indices.length);
+  const held = new Float64Array(indices.length);
+  for (let i = 0; i < rows; i++)
+    for (let p = offsets[i]!; p < offsets[i + 1]!; p++) {
+      const to = places[indices[p]!]!++;
+      holders[to] = i;
+      held[to] = values[p]!;
+    }
+  for (let j = 0; j < columns; j++)
+    for (let p = ends[j]!, last = ends[j + 1]!; p < last; p++) {
+      const value = held[p]!;
+      const from = holders[p]! * rows;
+      for (let q = ends[j]!; q <= p; q++) gram[from + holders[q]!]! += value * held[q]!;
+    }
+  mirror(gram, rows);
 }
 
 /** Products of every row i of `a` with every row k of `b`, at i · down + k · right. */

@@ -244,7 +244,7 @@ function leaveOneOut(problem: RidgeProblem, s: Spectrum, alpha: number): HeldOut
   const solved = factored(s.tridiagonal, alpha);
   const parts = components(s, classes, solved);
   const quadratic = quadratics(s, n, solved);
-  const linear = transposedProduct(s.basis, n, parts, classes, solved.pivots.length);
+  const linear = transposedProduct(parts, classes, s.basis, n, solved.pivots.length); // [C, N]
   const data = new Float64Array(n * classes);
   for (let i = 0; i < n; i++) {
     const weight = weights[i]!;
@@ -257,7 +257,7 @@ function leaveOneOut(problem: RidgeProblem, s: Spectrum, alpha: number): HeldOut
     const free = Math.max(1e-9, unexplained - weight / s.total);
     for (let c = 0; c < classes; c++) {
       const y = labels[i] === c ? 1 : -1;
-      const own = linear[i * classes + c]! / Math.sqrt(weight);
+      const own = linear[c * n + i]! / Math.sqrt(weight);
       const residual = s.isDual ? alpha * own : y - s.target[c]! - own;
       data[i * classes + c] = y - residual / free;
     }
@@ -307,12 +307,12 @@ function solve(problem: RidgeProblem, s: Spectrum, alpha: number): Plane {
   let w: Float64Array;
   if (s.isDual) {
     // W = Zᵀ a with a = (Z Zᵀ + αI)⁻¹ ỹ.
-    const a = transposedProduct(s.basis, n, parts, classes, r);
+    const a = transposedProduct(parts, classes, s.basis, n, r); // [C, N]
     const sums = new Float64Array(classes);
     w = new Float64Array(classes * d);
     for (let i = 0; i < n; i++)
       for (let c = 0; c < classes; c++) {
-        const own = a[i * classes + c]! * Math.sqrt(weights[i]!);
+        const own = a[c * n + i]! * Math.sqrt(weights[i]!);
         sums[c]! += own;
         addRow(rows, i, own, w.subarray(c * d, (c + 1) * d));
       }

@@ -3,7 +3,7 @@ import { takeFeatures } from "../tensor.ts";
 import { INNER_FOLDS } from "./calibrate.ts";
 import { stratifiedFolds } from "./folds.ts";
 import type { FitContext } from "./head.ts";
-import { linearRows } from "./linear-rows.ts";
+import { type LinearRows, linearRows } from "./linear-rows.ts";
 import { type LinearLoss, solveLinear } from "./linear-solver.ts";
 
 /** Rows up to which the folds are dealt several times over: one deal of few rows is a matter of luck. */
@@ -14,7 +14,7 @@ const CHOSEN_ON = 6000;
 /** Rows beyond which three folds say as much as five. */
 const MANY = 2000;
 /** Solving further changes no choice. */
-const TOLERANCE = 1e-3;
+const TOLERANCE = 3e-3;
 /** Strengths tried after the best so far that may be worse before the search turns; one where it is this much worse. */
 const PATIENCE = 2;
 const CLEARLY = 1.02;
@@ -22,6 +22,8 @@ const CLEARLY = 1.02;
 /** What a choice is made on. */
 export interface StrengthChoice {
   readonly features: Features;
+  /** The same in the coordinates that they are fitted in. */
+  readonly rows: LinearRows;
   readonly labels: Int32Array;
   readonly weights: Float64Array;
   readonly context: FitContext;
@@ -69,7 +71,8 @@ export async function chooseAmong(choice: StrengthChoice): Promise<ChosenStrengt
     Array.from({ length: folds }, (_, f) => weights.map((weight, i) => (fold[i] === f ? 0 : weight))),
   );
   if (deals.every((fold) => fold.every((f) => f < 0))) return null;
-  const rows = await linearRows(features, context.runtime);
+  const isWhole = features === choice.features;
+  const rows = isWhole ? choice.rows : await linearRows(features, context.runtime);
   try {
     const moment = await rows.moment(weights);
     const K = loss.columns(classes);
@@ -109,7 +112,7 @@ export async function chooseAmong(choice: StrengthChoice): Promise<ChosenStrengt
     const { scores } = best;
     return { strength: strengths[best.at]!, scores, labels: heldLabels, weights: heldWeights };
   } finally {
-    await rows.close();
+    if (!isWhole) await rows.close();
   }
 }
 

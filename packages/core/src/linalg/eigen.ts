@@ -59,17 +59,7 @@ function tridiagonalise(a: Float64Array, n: number, diagonal: Float64Array, off:
     scales[i] = h;
     // p = A u / h over the leading block, from the lower triangle alone.
     p.fill(0, 0, i);
-    for (let j = 0; j < i; j++) {
-      const uj = row[j]!;
-      const o = j * n;
-      let sum = a[o + j]! * uj;
-      for (let k = 0; k < j; k++) {
-        const ajk = a[o + k]!;
-        sum += ajk * row[k]!;
-        p[k] = p[k]! + ajk * uj;
-      }
-      p[j] = p[j]! + sum;
-    }
+    symmetricProduct(a, n, row, i, p);
     let up = 0;
     for (let j = 0; j < i; j++) {
       p[j] = p[j]! / h;
@@ -77,12 +67,7 @@ function tridiagonalise(a: Float64Array, n: number, diagonal: Float64Array, off:
     }
     const half = up / (2 * h);
     for (let j = 0; j < i; j++) p[j] = p[j]! - half * row[j]!;
-    for (let j = 0; j < i; j++) {
-      const uj = row[j]!;
-      const pj = p[j]!;
-      const o = j * n;
-      for (let k = 0; k <= j; k++) a[o + k] = a[o + k]! - uj * p[k]! - pj * row[k]!;
-    }
+    takeOuter(a, n, row, p, i);
   }
   for (let i = 0; i < n; i++) diagonal[i] = a[i * n + i]!;
   // Qᵀ = H_2 … H_{n−1} applied to the identity, growing block by block.
@@ -92,15 +77,119 @@ function tridiagonalise(a: Float64Array, n: number, diagonal: Float64Array, off:
     const h = scales[i]!;
     if (h === 0) continue;
     const u = a.subarray(i * n, i * n + i);
-    for (let j = 0; j < i; j++) {
-      const o = j * n;
-      let sum = 0;
-      for (let k = 0; k < i; k++) sum += q[o + k]! * u[k]!;
-      sum /= h;
-      for (let k = 0; k < i; k++) q[o + k] = q[o + k]! - sum * u[k]!;
-    }
+    reflect(q, n, u, i, h);
   }
   return q;
+}
+
+// The three loops below take four rows at a time, which then share what is read of the vectors.
+
+/** p += A u for the leading [size, size] of a symmetric `a`, of which the lower triangle is read. */
+function symmetricProduct(a: Float64Array, n: number, u: Float64Array, size: number, p: Float64Array): void {
+  let j = 0;
+  for (; j + 3 < size; j += 4) {
+    const o = j * n;
+    const [u0, u1, u2, u3] = [u[j]!, u[j + 1]!, u[j + 2]!, u[j + 3]!];
+    let s0 = 0;
+    let s1 = 0;
+    let s2 = 0;
+    let s3 = 0;
+    for (let k = 0, at = o; k < j; k++, at++) {
+      const a0 = a[at]!;
+      const a1 = a[at + n]!;
+      const a2 = a[at + 2 * n]!;
+      const a3 = a[at + 3 * n]!;
+      const uk = u[k]!;
+      s0 += a0 * uk;
+      s1 += a1 * uk;
+      s2 += a2 * uk;
+      s3 += a3 * uk;
+      p[k] = p[k]! + a0 * u0 + a1 * u1 + a2 * u2 + a3 * u3;
+    }
+    p[j]! += s0;
+    p[j + 1]! += s1;
+    p[j + 2]! += s2;
+    p[j + 3]! += s3;
+    for (let r = j; r < j + 4; r++) rowOfSymmetric(a, n, u, r, j, p);
+  }
+  for (; j < size; j++) rowOfSymmetric(a, n, u, j, 0, p);
+}
+
+/** The share of row j in columns `from` … j, and of its mirror image. */
+function rowOfSymmetric(
+  a: Float64Array,
+  n: number,
+  u: Float64Array,
+  j: number,
+  from: number,
+  p: Float64Array,
+) {
+  const o = j * n;
+  const uj = u[j]!;
+  let sum = a[o + j]! * uj;
+  for (let k = from; k < j; k++) {
+    sum += a[o + k]! * u[k]!;
+    p[k] = p[k]! + a[o + k]! * uj;
+  }
+  p[j] = p[j]! + sum;
+}
+
+/** a −= u pᵀ + p uᵀ in the lower triangle of the leading [size, size]; a little above it too, where nothing is read. */
+function takeOuter(a: Float64Array, n: number, u: Float64Array, p: Float64Array, size: number): void {
+  let j = 0;
+  for (; j + 3 < size; j += 4) {
+    const [u0, u1, u2, u3] = [u[j]!, u[j + 1]!, u[j + 2]!, u[j + 3]!];
+    const [p0, p1, p2, p3] = [p[j]!, p[j + 1]!, p[j + 2]!, p[j + 3]!];
+    for (let k = 0, at = j * n; k < j + 4; k++, at++) {
+      const uk = u[k]!;
+      const pk = p[k]!;
+      a[at] = a[at]! - u0 * pk - p0 * uk;
+      a[at + n] = a[at + n]! - u1 * pk - p1 * uk;
+      a[at + 2 * n] = a[at + 2 * n]! - u2 * pk - p2 * uk;
+      a[at + 3 * n] = a[at + 3 * n]! - u3 * pk - p3 * uk;
+    }
+  }
+  for (; j < size; j++) {
+    const [uj, pj] = [u[j]!, p[j]!];
+    for (let k = 0, at = j * n; k <= j; k++, at++) a[at] = a[at]! - uj * p[k]! - pj * u[k]!;
+  }
+}
+
+/** Rows of the leading [size, size] of q, less what they have along u: q −= (q u) uᵀ / h. */
+function reflect(q: Float64Array, n: number, u: Float64Array, size: number, h: number): void {
+  let j = 0;
+  for (; j + 3 < size; j += 4) {
+    const o = j * n;
+    let s0 = 0;
+    let s1 = 0;
+    let s2 = 0;
+    let s3 = 0;
+    for (let k = 0, at = o; k < size; k++, at++) {
+      const uk = u[k]!;
+      s0 += q[at]! * uk;
+      s1 += q[at + n]! * uk;
+      s2 += q[at + 2 * n]! * uk;
+      s3 += q[at + 3 * n]! * uk;
+    }
+    s0 /= h;
+    s1 /= h;
+    s2 /= h;
+    s3 /= h;
+    for (let k = 0, at = o; k < size; k++, at++) {
+      const uk = u[k]!;
+      q[at] = q[at]! - s0 * uk;
+      q[at + n] = q[at + n]! - s1 * uk;
+      q[at + 2 * n] = q[at + 2 * n]! - s2 * uk;
+      q[at + 3 * n] = q[at + 3 * n]! - s3 * uk;
+    }
+  }
+  for (; j < size; j++) {
+    const o = j * n;
+    let sum = 0;
+    for (let k = 0; k < size; k++) sum += q[o + k]! * u[k]!;
+    sum /= h;
+    for (let k = 0; k < size; k++) q[o + k] = q[o + k]! - sum * u[k]!;
+  }
 }
 
 function implicitQl(d: Float64Array, e: Float64Array, vectors: Float64Array, n: number): void {
