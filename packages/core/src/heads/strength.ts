@@ -22,8 +22,8 @@ const CLEARLY = 1.02;
 /** What a choice is made on. */
 export interface StrengthChoice {
   readonly features: Features;
-  /** The same in the coordinates that they are fitted in. */
-  readonly rows: LinearRows;
+  /** The same in the coordinates that they are fitted in, where these are made already. */
+  readonly rows?: LinearRows | undefined;
   readonly labels: Int32Array;
   readonly weights: Float64Array;
   readonly context: FitContext;
@@ -71,8 +71,7 @@ export async function chooseAmong(choice: StrengthChoice): Promise<ChosenStrengt
     Array.from({ length: folds }, (_, f) => weights.map((weight, i) => (fold[i] === f ? 0 : weight))),
   );
   if (deals.every((fold) => fold.every((f) => f < 0))) return null;
-  const isWhole = features === choice.features;
-  const rows = isWhole ? choice.rows : await linearRows(features, context.runtime);
+  const rows = choice.rows ?? (await linearRows(features, context.runtime));
   try {
     const moment = await rows.moment(weights);
     const K = loss.columns(classes);
@@ -112,7 +111,7 @@ export async function chooseAmong(choice: StrengthChoice): Promise<ChosenStrengt
     const { scores } = best;
     return { strength: strengths[best.at]!, scores, labels: heldLabels, weights: heldWeights };
   } finally {
-    if (!isWhole) await rows.close();
+    if (rows !== choice.rows) await rows.close();
   }
 }
 
@@ -156,6 +155,7 @@ export function narrowed<Choice extends Omit<StrengthChoice, "features">>(
   return {
     ...choice,
     features,
+    rows: undefined,
     labels: Int32Array.from(members, (i) => choice.labels[i]!),
     weights: Float64Array.from(members, (i) => choice.weights[i]!),
     context: {
