@@ -2,7 +2,15 @@ import { addRowProducts, transposedProduct } from "../linalg/product.ts";
 import type { Runtime, Session } from "../runtime/runtime.ts";
 import { float32, type Matrix } from "../tensor.ts";
 import { eachBlock, type FeatureBlocks } from "./feature-blocks.ts";
-import { addBordered, type LinearRows, type Moment, productModel, withoutIntercepts } from "./linear-rows.ts";
+import {
+  addBordered,
+  type LinearRows,
+  type Moment,
+  nothingOf,
+  productModel,
+  turned,
+  withoutIntercepts,
+} from "./linear-rows.ts";
 
 /**
  * Rows that stay where they are and are read once a pass, each divided by its `lengths` [N] (null for 1): their scores are
@@ -100,12 +108,12 @@ async function runtimeProducts(block: Matrix, K: number, session: Session): Prom
       const right = new Float32Array(columns * K);
       for (let k = 0; k < K; k++)
         for (let j = 0; j < columns; j++) right[j * K + k] = coefficients[k * columns + j]!;
-      const feeds = { coefficients: float32([columns, K], right), left: empty(rows) };
+      const feeds = { coefficients: float32([columns, K], right), left: nothingOf(rows) };
       const answer = await session.run(feeds, ["scores"], { transfer: true });
       return Float64Array.from(answer.scores!.data as Float32Array);
     },
     async gradient(left) {
-      const feeds = { coefficients: empty(columns), left: float32([rows, K], Float32Array.from(left)) };
+      const feeds = { coefficients: empty(columns), left: turned(left, rows, K) };
       const answer = await session.run(feeds, ["gradient"], { transfer: true });
       return answer.gradient!.data as Float32Array;
     },

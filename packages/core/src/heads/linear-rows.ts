@@ -4,7 +4,7 @@ import { fixedProducts } from "../linalg/fixed-products.ts";
 import { addRowProducts, columnGram, type Reals, rowGram, transposedProduct } from "../linalg/product.ts";
 import { writeModel } from "../onnx/write.ts";
 import type { Runtime } from "../runtime/runtime.ts";
-import { type Features, float32, isSparse, type Matrix, type SparseMatrix } from "../tensor.ts";
+import { type Features, float32, isSparse, type Matrix, type SparseMatrix, type Tensor } from "../tensor.ts";
 import { addRow, innerProducts } from "./products.ts";
 
 /** Σ_i w_i · row_i rowᵢᵀ of rows with a 1 appended: [r + 1, r + 1], or its diagonal where r is large. */
@@ -273,7 +273,7 @@ async function runtimeRows({ rows, columns, data }: Matrix, runtime: Runtime): P
     const coefficients = new Float32Array(columns * K);
     for (let k = 0; k < K; k++)
       for (let j = 0; j < columns; j++) coefficients[j * K + k] = theta[k * padded + j]!;
-    const feeds = { coefficients: float32([columns, K], coefficients), left: empty(rows) };
+    const feeds = { coefficients: float32([columns, K], coefficients), left: nothingOf(rows) };
     const answer = await session.run(feeds, ["scores"], { transfer: true });
     const scores = new Float64Array(answer.scores!.data as Float32Array);
     for (let i = 0; i < rows; i++)
@@ -290,7 +290,7 @@ async function runtimeRows({ rows, columns, data }: Matrix, runtime: Runtime): P
       turn(scores, 0, rows);
       const feeds = {
         coefficients: empty(columns),
-        left: float32([rows, K], new Float32Array(scores)),
+        left: turned(scores, rows, K),
       };
       const answer = await session.run(feeds, ["gradient"], { transfer: true });
       const gradient = new Float64Array(K * padded);
@@ -352,13 +352,13 @@ export async function productsWith(
     async scores(y) {
       const feeds = {
         coefficients: float32([r, W], new Float32Array(transposed(y, W, r))),
-        left: empty(n),
+        left: nothingOf(n),
       };
       const answer = await session.run(feeds, ["scores"], { transfer: true });
       return new Float64Array(answer.scores!.data as Float32Array);
     },
     async gradient(left) {
-      const feeds = { coefficients: empty(r), left: float32([n, W], new Float32Array(left)) };
+      const feeds = { coefficients: empty(r), left: turned(left, n, W) };
       const answer = await session.run(feeds, ["gradient"], { transfer: true });
       return new Float64Array(answer.gradient!.data as Float32Array);
     },
@@ -366,20 +366,32 @@ export async function productsWith(
   };
 }
 
-/** scores = x · coefficients and gradient = leftᵀ · x, of which a run computes the one it is asked for. */
+/** scores = x · coefficients and gradient = left · x, of which a run computes the one it is asked for. */
 export function productModel(): Uint8Array {
   const graph = emptyGraph("products");
   const b = build(graph);
   const x = b.input("x", "float32", ["rows", "columns"]);
   const coefficients = b.input("coefficients", "float32", ["columns", "outputs"]);
-  const left = b.input("left", "float32", ["rows", "width"]);
+  const left = b.input("left", "float32", ["width", "rows"]);
   const scores = b.apply("MatMul", [x, coefficients], {}, { name: "scores" });
-  const gradient = b.apply("Gemm", [left, x], { transA: 1 }, { name: "gradient" });
+  const gradient = b.apply("MatMul", [left, x], {}, { name: "gradient" });
   graph.outputs.push(
     Object.assign(scores, { dtype: "float32", shape: ["rows", "outputs"] }),
     Object.assign(gradient, { dtype: "float32", shape: ["width", "columns"] }),
   );
   return writeModel(modelOf(graph));
+}
+
+/** A matrix [rows, K] as what the product model multiplies x with from the left, [K, rows]. */
+export function turned(a: Float64Array, rows: number, K: number): Tensor {
+  const t = new Float32Array(a.length);
+  for (let i = 0, from = 0; i < rows; i++) for (let k = 0, to = i; k < K; k++, to += rows) t[to] = a[from++]!;
+  return float32([K, rows], t);
+}
+
+/** What stands left of x where the gradient is not asked for, [1, rows]. */
+export function nothingOf(rows: number): Tensor {
+  return float32([1, rows], new Float32Array(rows));
 }
 
 /** gram = xᵀ · x. */

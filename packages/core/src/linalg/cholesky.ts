@@ -53,21 +53,78 @@ function packed(a: Float64Array, n: number, first: number, rows: number, columns
 
 /** Solves L x = b in place for each row b of `rows` [k, n]. */
 export function solveLower(l: Float64Array, n: number, rows: Float64Array): void {
-  for (let k = 0; k * n < rows.length; k++) {
+  const count = rows.length / n;
+  let k = 0;
+  // Four rows at a time read L once, and their sums do not wait for each other.
+  for (; k + 3 < count; k += 4) lowerFour(l, n, rows, k * n);
+  for (; k < count; k++) {
     const x = rows.subarray(k * n, (k + 1) * n);
     for (let i = 0; i < n; i++) x[i] = (x[i]! - dot(l, x, i, i * n, 0)) / l[i * n + i]!;
   }
 }
 
+function lowerFour(l: Float64Array, n: number, x: Float64Array, a: number): void {
+  const b = a + n;
+  const c = b + n;
+  const d = c + n;
+  for (let i = 0; i < n; i++) {
+    const o = i * n;
+    let p = 0;
+    let q = 0;
+    let r = 0;
+    let s = 0;
+    for (let j = 0; j < i; j++) {
+      const value = l[o + j]!;
+      p += value * x[a + j]!;
+      q += value * x[b + j]!;
+      r += value * x[c + j]!;
+      s += value * x[d + j]!;
+    }
+    const pivot = l[o + i]!;
+    x[a + i] = (x[a + i]! - p) / pivot;
+    x[b + i] = (x[b + i]! - q) / pivot;
+    x[c + i] = (x[c + i]! - r) / pivot;
+    x[d + i] = (x[d + i]! - s) / pivot;
+  }
+}
+
 /** Solves Lᵀ x = b in place for each row b of `rows` [k, n]. */
 export function solveUpper(l: Float64Array, n: number, rows: Float64Array): void {
-  for (let k = 0; k * n < rows.length; k++) {
+  const count = rows.length / n;
+  let k = 0;
+  for (; k + 3 < count; k += 4) upperFour(l, n, rows, k * n);
+  for (; k < count; k++) {
     const x = rows.subarray(k * n, (k + 1) * n);
     for (let i = n - 1; i >= 0; i--) {
       const value = x[i]! / l[i * n + i]!;
       x[i] = value;
       const o = i * n;
       for (let j = 0; j < i; j++) x[j] = x[j]! - l[o + j]! * value;
+    }
+  }
+}
+
+function upperFour(l: Float64Array, n: number, x: Float64Array, a: number): void {
+  const b = a + n;
+  const c = b + n;
+  const d = c + n;
+  for (let i = n - 1; i >= 0; i--) {
+    const o = i * n;
+    const pivot = l[o + i]!;
+    const p = x[a + i]! / pivot;
+    const q = x[b + i]! / pivot;
+    const r = x[c + i]! / pivot;
+    const s = x[d + i]! / pivot;
+    x[a + i] = p;
+    x[b + i] = q;
+    x[c + i] = r;
+    x[d + i] = s;
+    for (let j = 0; j < i; j++) {
+      const value = l[o + j]!;
+      x[a + j] = x[a + j]! - value * p;
+      x[b + j] = x[b + j]! - value * q;
+      x[c + j] = x[c + j]! - value * r;
+      x[d + j] = x[d + j]! - value * s;
     }
   }
 }

@@ -1,6 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { random } from "../random.ts";
-import { cholesky, choleskyInverse, choleskySolve, logDeterminant, pivotedCholesky } from "./cholesky.ts";
+import {
+  cholesky,
+  choleskyInverse,
+  choleskySolve,
+  logDeterminant,
+  pivotedCholesky,
+  solveLower,
+  solveUpper,
+} from "./cholesky.ts";
 import { symmetricEigen } from "./eigen.ts";
 import { addRowProducts, columnGram, rowGram, transposedProduct } from "./product.ts";
 
@@ -117,4 +125,21 @@ describe("symmetric eigen-decomposition", () => {
     expect([...symmetricEigen(new Float64Array(16), 4).values]).toEqual([0, 0, 0, 0]);
     expect([...symmetricEigen(Float64Array.of(2, 0, 0, 2), 2).values]).toEqual([2, 2]);
   });
+});
+
+test("triangular systems of one row are solved as those of five at a time", () => {
+  const n = 7;
+  const l = new Float64Array(n * n);
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j <= i; j++) l[i * n + j] = i === j ? 2 + i : Math.sin(1 + i * n + j);
+  const rows = Float64Array.from({ length: 5 * n }, (_, i) => Math.cos(i));
+  for (const solve of [solveLower, solveUpper]) {
+    const together = rows.slice();
+    solve(l, n, together);
+    for (let k = 0; k < 5; k++) {
+      const alone = rows.slice(k * n, (k + 1) * n);
+      solve(l, n, alone);
+      for (const [i, value] of alone.entries()) expect(together[k * n + i]!).toBeCloseTo(value, 12);
+    }
+  }
 });
