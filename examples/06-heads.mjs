@@ -24,7 +24,7 @@ const parts = folds.map(({ train, test }) => {
   return { train: takeFeatures(features, train), test: takeFeatures(features, test) };
 });
 
-for (const name of ["centroid", "ridge"]) {
+for (const name of ["centroid", "ridge", "logistic"]) {
   const heldOut = [];
   for (const [k, { train, test }] of folds.entries()) {
     const context = { classes: classes.length, random: random(k), runtime };

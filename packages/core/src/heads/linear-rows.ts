@@ -49,6 +49,8 @@ const NARROW = 1000;
 const SMALL = 1e7;
 /** Rows a column that the second moment is taken over where rows are many. */
 const MOMENT_ROWS = 3;
+/** Models up to which sparse rows meet them one after the other. */
+const APART = 6;
 /** Rows in flight at a time. */
 const BLOCK = 256;
 
@@ -199,53 +201,76 @@ function densified({ rows, columns, offsets, indices, values }: SparseMatrix): F
 
 function sparseRows({ rows, columns, offsets, indices, values }: SparseMatrix): LinearRows {
   const padded = columns + 1;
-  const scoresOf = (byTerm: Float64Array, i: number, K: number, scores: Float64Array, o: number) => {
-    const end = offsets[i + 1]!;
-    if (K === 1) {
-      let sum = byTerm[columns]!;
-      for (let p = offsets[i]!; p < end; p++) sum += values[p]! * byTerm[indices[p]!]!;
-      scores[o] = sum;
+  // Few models: one after the other through a row, each its own coefficients. Many: the numbers of a term side by side.
+  const scoresOf = (
+    theta: Float64Array,
+    byTerm: Float64Array | null,
+    i: number,
+    K: number,
+    o: number,
+    scores: Float64Array,
+  ) => {
+    const [begin, end] = [offsets[i]!, offsets[i + 1]!];
+    if (byTerm === null) {
+      for (let k = 0; k < K; k++) {
+        const from = k * padded;
+        let sum = theta[from + columns]!;
+        for (let p = begin; p < end; p++) sum += values[p]! * theta[from + indices[p]!]!;
+        scores[o + k] = sum;
+      }
       return;
     }
     for (let k = 0; k < K; k++) scores[o + k] = byTerm[columns * K + k]!;
-    for (let p = offsets[i]!; p < end; p++) {
+    for (let p = begin; p < end; p++) {
       const x = values[p]!;
       const at = indices[p]! * K;
       for (let k = 0; k < K; k++) scores[o + k]! += x * byTerm[at + k]!;
     }
   };
+  const interleaved = (theta: Float64Array, K: number) => (K <= APART ? null : transposed(theta, K, padded));
   return {
     rows,
     columns,
     rounding: 1e-15,
     data: null,
     async pass(theta, K, turn) {
-      const byTerm = K === 1 ? theta : transposed(theta, K, padded); // the K numbers of a term side by side
+      const byTerm = interleaved(theta, K);
       const sums = new Float64Array(padded * K);
-      const scores = new Float64Array(K);
-      for (let i = 0; i < rows; i++) {
-        scoresOf(byTerm, i, K, scores, 0);
-        turn(scores, i, 1);
-        for (let k = 0; k < K; k++) sums[columns * K + k]! += scores[k]!;
-        const end = offsets[i + 1]!;
-        if (K === 1) {
-          const residual = scores[0]!;
-          if (residual !== 0)
-            for (let p = offsets[i]!; p < end; p++) sums[indices[p]!]! += values[p]! * residual;
-          continue;
-        }
-        for (let p = offsets[i]!; p < end; p++) {
-          const x = values[p]!;
-          const at = indices[p]! * K;
-          for (let k = 0; k < K; k++) sums[at + k]! += x * scores[k]!;
+      const scores = new Float64Array(BLOCK * K);
+      for (let from = 0; from < rows; from += BLOCK) {
+        const count = Math.min(BLOCK, rows - from);
+        for (let q = 0; q < count; q++) scoresOf(theta, byTerm, from + q, K, q * K, scores);
+        turn(scores, from, count);
+        for (let q = 0; q < count; q++) {
+          const o = q * K;
+          const [begin, end] = [offsets[from + q]!, offsets[from + q + 1]!];
+          if (byTerm === null) {
+            for (let k = 0; k < K; k++) {
+              const residual = scores[o + k]!;
+              if (residual === 0) continue;
+              const own = k * padded;
+              sums[own + columns]! += residual;
+              for (let p = begin; p < end; p++) {
+                const at = own + indices[p]!;
+                sums[at] = sums[at]! + values[p]! * residual;
+              }
+            }
+            continue;
+          }
+          for (let k = 0; k < K; k++) sums[columns * K + k]! += scores[o + k]!;
+          for (let p = begin; p < end; p++) {
+            const x = values[p]!;
+            const at = indices[p]! * K;
+            for (let k = 0; k < K; k++) sums[at + k]! += x * scores[o + k]!;
+          }
         }
       }
-      return K === 1 ? sums : transposed(sums, padded, K);
+      return byTerm === null ? sums : transposed(sums, padded, K);
     },
     async scores(theta, K) {
-      const byTerm = K === 1 ? theta : transposed(theta, K, padded);
+      const byTerm = interleaved(theta, K);
       const scores = new Float64Array(rows * K);
-      for (let i = 0; i < rows; i++) scoresOf(byTerm, i, K, scores, i * K);
+      for (let i = 0; i < rows; i++) scoresOf(theta, byTerm, i, K, i * K, scores);
       return scores;
     },
     async moment(weights) {
