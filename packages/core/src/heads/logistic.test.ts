@@ -72,3 +72,27 @@ test("a class without rows and a feature that is no number are refused by name",
     /row 2 has a feature that is NaN/,
   );
 });
+
+test("where few rows cannot tell strengths apart the coefficients are their weighted average", async () => {
+  const { features, labels } = clouds();
+  const open = await logistic.fit(features, labels, { tolerance: 1e-10 }, context);
+  const weights = String(open.chosen.weights)
+    .split(", ")
+    .map((one) => one.split(": ").map(Number) as [number, number]);
+  expect(weights.length).toBeGreaterThan(1);
+  expect(weights.reduce((sum, [, weight]) => sum + weight, 0)).toBeCloseTo(1, 1);
+  const heaviest = weights.reduce((most, one) => (one[1] > most[1] ? one : most));
+  expect(heaviest[0]).toBeCloseTo(Number(Number(open.chosen.strength).toPrecision(3)), 6);
+  // Scores are linear in the coefficients: the log-odds of the average are the average of the log-odds.
+  const odds = (p: Matrix, i: number) => Math.log(p.data[i * 2 + 1]! / p.data[i * 2]!);
+  const average = new Float64Array(40);
+  for (const [printed, weight] of weights) {
+    const strength = 10 ** (Math.round(2 * Math.log10(printed)) / 2); // half decades are tried
+    const p = (await logistic.fit(features, labels, { strength, tolerance: 1e-10 }, context)).predict(
+      features,
+    );
+    for (let i = 0; i < 40; i++) average[i]! += weight * odds(p, i);
+  }
+  const own = open.predict(features);
+  for (let i = 0; i < 40; i++) expect(Math.abs(odds(own, i) - average[i]!)).toBeLessThan(1e-3);
+});

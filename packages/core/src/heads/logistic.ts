@@ -6,10 +6,10 @@ import { requireFittable, requireLabelled, requirePredictable, rowWeights } from
 import type { Classifier, Head } from "./head.ts";
 import { solveBlocks } from "./linear-blocks.ts";
 import { linearRows } from "./linear-rows.ts";
-import { solveLinear, unsolved } from "./linear-solver.ts";
+import { type Solution, solveLinear, unsolved } from "./linear-solver.ts";
 import { appendNormalised, normalised } from "./normalise.ts";
 import { logSoftmax, softmaxLoss } from "./softmax-loss.ts";
-import { chooseStrength } from "./strength.ts";
+import { type ChosenStrength, chooseStrength } from "./strength.ts";
 
 /** Strengths tried where none is given: half decades. */
 const STRENGTHS: readonly number[] = Array.from({ length: 13 }, (_, k) => 0.01 * 10 ** (k / 2));
@@ -37,7 +37,9 @@ const options = {
 /**
  * Multinomial logistic regression with an L2 penalty: minimises C · Σ w_i · −log p(y_i | x_i) + ½‖W‖², the intercept
  * free, which is scikit-learn's `LogisticRegression(C)`, in two classes too, where W is the one column of their difference.
- * Left open, C is chosen by stratified cross-validation on log loss.
+ * Left open, C is chosen by stratified cross-validation on log loss. On few rows cross-validation cannot tell strengths
+ * apart: there the coefficients are an average over strengths, by weights proportional to exp(−total held-out loss), the
+ * pseudo-BMA weights of Yao et al. 2018 (doi:10.1214/17-BA1091).
  */
 export const logistic: Head = {
   about: "multinomial logistic regression with an L2 penalty, its strength by cross-validation",
@@ -52,25 +54,29 @@ export const logistic: Head = {
     try {
       const own = { features: learnt, rows, labels, weights, context, loss: softmaxLoss };
       const choice = { ...own, strengths: STRENGTHS, from: FROM };
-      const strength =
-        settings.strength ??
-        (await chooseStrength({ ...choice, measure: (...held) => logLoss(classes, ...held) }))?.strength ??
-        1;
+      const measure = (...held: Held) => logLoss(classes, ...held);
+      const found =
+        settings.strength === null ? await chooseStrength({ ...choice, measure, isWeighed: true }) : null;
+      const likely = found?.likely ?? [{ strength: settings.strength ?? 1, weight: 1 }];
       const moment = await rows.moment(weights);
       const problem = { rows, labels, weights: [weights], classes, loss: softmaxLoss };
-      const { theta, distance } = await solveLinear(problem, {
-        strength,
-        tolerance: settings.tolerance,
-        moment,
-        weight: weights,
-        runtime: context.runtime,
-      });
-      const lifted = rows.lift(theta, softmaxLoss.columns(classes));
+      const solving = { tolerance: settings.tolerance, moment, weight: weights, runtime: context.runtime };
+      let average: Float64Array | null = null;
+      let start: Float64Array | null = null;
+      let distance = 0;
+      for (const { strength, weight } of likely) {
+        const solved: Solution = await solveLinear(problem, { ...solving, strength, start });
+        start = solved.theta;
+        distance = Math.max(distance, solved.distance);
+        average ??= new Float64Array(start.length);
+        for (let i = 0; i < average.length; i++) average[i]! += weight * start[i]!;
+      }
+      const lifted = rows.lift(average!, softmaxLoss.columns(classes));
       return classifier(byFeature(lifted, features.columns, classes), {
         d: features.columns,
         classes,
         normalise: settings.normalise,
-        chosen: { strength, ...unsolved(distance) },
+        chosen: { ...recorded(found, settings.strength), ...unsolved(distance) },
       });
     } finally {
       await rows.close();
@@ -93,6 +99,15 @@ export const logistic: Head = {
 };
 
 type Held = [scores: Float64Array, labels: Int32Array, weights: Float64Array];
+
+/** The strength for the record, and beside it the others that have weight. */
+function recorded(found: ChosenStrength | null, given: number | null) {
+  const strength = given ?? found?.strength ?? 1;
+  if (found === null || found.likely.length < 2) return { strength };
+  const one = ({ strength, weight }: ChosenStrength["likely"][number]) =>
+    `${Number(strength.toPrecision(3))}: ${weight.toFixed(4)}`;
+  return { strength, weights: found.likely.map(one).join(", ") };
+}
 
 /** Weighted log loss of scores [N, K]; rows without a number are left out. */
 function logLoss(classes: number, scores: Float64Array, labels: Int32Array, weights: Float64Array): number {

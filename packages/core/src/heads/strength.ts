@@ -19,6 +19,11 @@ const TOLERANCE = 3e-3;
 const PATIENCE = 2;
 const CLEARLY = 1.02;
 
+/** Rows up to which strengths are weighted too: on many one of them has all the weight. */
+const WEIGHTED_UP_TO = 1000;
+/** Weights, of the best one's, below which a strength is left out. */
+const LEAST_WEIGHT = 0.02;
+
 /** What a choice is made on. */
 export interface StrengthChoice {
   readonly features: Features;
@@ -31,6 +36,8 @@ export interface StrengthChoice {
   /** Strengths that may be tried, half decades from the least on, and the place of the one tried first. */
   readonly strengths: readonly number[];
   readonly from: number;
+  /** Whether `likely` is asked for, which tries more strengths. */
+  readonly isWeighed?: boolean;
   /** Total loss of scores [N, K] out of fold, as `M` models in turn: [N, M · K], NaN where not held out. */
   measure(scores: Float64Array, labels: Int32Array, weights: Float64Array): number;
 }
@@ -38,6 +45,11 @@ export interface StrengthChoice {
 /** The strength chosen, and the scores [N · repeats, K] of rows held out under it, with their labels and weights. */
 export interface ChosenStrength {
   readonly strength: number;
+  /**
+   * Strengths by how well they predict: weights proportional to exp(−total loss of the rows held out), summing to 1, the
+   * best one's the largest; it alone where rows are many or no weights are asked for.
+   */
+  readonly likely: readonly { readonly strength: number; readonly weight: number }[];
   readonly scores: Float64Array;
   readonly labels: Int32Array;
   readonly weights: Float64Array;
@@ -108,11 +120,37 @@ export async function chooseAmong(choice: StrengthChoice): Promise<ChosenStrengt
       const beside = await tried(at, best.solution);
       if (beside.measured < best.measured) best = beside;
     }
+    const measured = new Map([[best.at, best.measured]]);
+    if (choice.isWeighed && labels.length <= WEIGHTED_UP_TO)
+      for (const step of [-1, 1])
+        for (let at = best.at + step, start = best.solution; at >= 0 && at < strengths.length; at += step) {
+          const beside = await tried(at, start);
+          start = beside.solution;
+          const behind = (beside.measured - best.measured) / repeats;
+          if (behind > -Math.log(LEAST_WEIGHT)) break;
+          measured.set(at, beside.measured);
+        }
     const { scores } = best;
-    return { strength: strengths[best.at]!, scores, labels: heldLabels, weights: heldWeights };
+    return {
+      strength: strengths[best.at]!,
+      likely: weighted(measured, strengths, repeats),
+      scores,
+      labels: heldLabels,
+      weights: heldWeights,
+    };
   } finally {
     if (rows !== choice.rows) await rows.close();
   }
+}
+
+/** Weights of the strengths by their total losses over all repeats. */
+function weighted(measured: ReadonlyMap<number, number>, strengths: readonly number[], repeats: number) {
+  const least = Math.min(...measured.values());
+  const each = [...measured].map(([at, loss]) => ({ at, weight: Math.exp((least - loss) / repeats) }));
+  const total = each.reduce((sum, { weight }) => sum + weight, 0);
+  return each
+    .sort((a, b) => a.at - b.at)
+    .map(({ at, weight }) => ({ strength: strengths[at]!, weight: weight / total }));
 }
 
 /** Scores [repeats · N, K] of each row by the model that did not see it; NaN where all did. */
