@@ -214,9 +214,7 @@ function sparseRows({ rows, columns, offsets, indices, values }: SparseMatrix): 
     if (byTerm === null) {
       for (let k = 0; k < K; k++) {
         const from = k * padded;
-        let sum = theta[from + columns]!;
-        for (let p = begin; p < end; p++) sum += values[p]! * theta[from + indices[p]!]!;
-        scores[o + k] = sum;
+        scores[o + k] = theta[from + columns]! + sparseDot(values, indices, begin, end, theta, from);
       }
       return;
     }
@@ -250,10 +248,7 @@ function sparseRows({ rows, columns, offsets, indices, values }: SparseMatrix): 
               if (residual === 0) continue;
               const own = k * padded;
               sums[own + columns]! += residual;
-              for (let p = begin; p < end; p++) {
-                const at = own + indices[p]!;
-                sums[at] = sums[at]! + values[p]! * residual;
-              }
+              addSparse(values, indices, begin, end, residual, sums, own);
             }
             continue;
           }
@@ -285,6 +280,38 @@ function sparseRows({ rows, columns, offsets, indices, values }: SparseMatrix): 
     lift: (theta) => theta,
     async close() {},
   };
+}
+
+// Functions of their own, since loops over what a closure holds load it anew at every step.
+
+/** Σ values[p] · theta[from + indices[p]] for p in [begin, end). */
+function sparseDot(
+  values: Float32Array,
+  indices: Int32Array,
+  begin: number,
+  end: number,
+  theta: Float64Array,
+  from: number,
+): number {
+  let sum = 0;
+  for (let p = begin; p < end; p++) sum += values[p]! * theta[from + indices[p]!]!;
+  return sum;
+}
+
+/** sums[from + indices[p]] += scale · values[p] for p in [begin, end). */
+function addSparse(
+  values: Float32Array,
+  indices: Int32Array,
+  begin: number,
+  end: number,
+  scale: number,
+  sums: Float64Array,
+  from: number,
+): void {
+  for (let p = begin; p < end; p++) {
+    const at = from + indices[p]!;
+    sums[at] = sums[at]! + scale * values[p]!;
+  }
 }
 
 /** Dense rows that stay in ONNX Runtime, which multiplies them in float32 on all its threads. */
