@@ -14,6 +14,11 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const python = process.env.GRAFT_PYTHON ?? join(root, ".venv/bin/python");
 const ROUNDS = Number(process.env.GRAFT_ROUNDS ?? 3);
 const [ROWS, COLUMNS, CLASSES] = [20_000, 1280, 10];
+const CASES = [
+  ["logistic", 1],
+  ["logistic", 10],
+  ["linearSvm", 1],
+];
 
 /** @param {(line: string) => void} say */
 export async function run(say) {
@@ -26,12 +31,8 @@ export async function run(say) {
   const labels = new Int32Array(read("labels.i32"));
   const runtime = await ortRuntime({ spinning: false });
   const rows = [];
-  for (const [head, strength] of [
-    ["logistic", 1],
-    ["logistic", 10],
-    ["linearSvm", 1],
-  ]) {
-    const times = { ours: [], peer: [] };
+  for (const [head, strength] of CASES) {
+    const times = { ours: [], peer: [], cpu: [], gaps: [] };
     for (let round = 0; round < ROUNDS; round++) {
       const begin = performance.now();
       const cpu = process.cpuUsage();
@@ -51,6 +52,8 @@ export async function run(say) {
         throw new Error(`${head}: the objective is above the peer's`);
       times.ours.push(ours);
       times.peer.push(theirs.seconds);
+      times.cpu.push((user + system) / 1e6 / theirs.cpu);
+      times.gaps.push(theirs.foundObjective / theirs.objective - 1);
     }
     const ratios = times.ours.map((ours, i) => ours / times.peer[i]).sort((a, b) => a - b);
     rows.push({
@@ -61,6 +64,8 @@ export async function run(say) {
       unit: "s",
       ratio: round(median(ratios)),
       spread: [round(ratios[0]), round(ratios.at(-1))],
+      cpuRatio: round(median(times.cpu)),
+      objectiveAbovePeer: round(Math.max(...times.gaps)),
     });
   }
   peer.stop();
