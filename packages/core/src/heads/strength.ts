@@ -14,7 +14,7 @@ const CHOSEN_ON = 6000;
 /** Rows beyond which three folds say as much as five. */
 const MANY = 2000;
 /** Solving further changes no choice. */
-const TOLERANCE = 3e-3;
+const TOLERANCE = 1e-2;
 /** Strengths tried after the best so far that may be worse before the search turns; one where it is this much worse. */
 const PATIENCE = 2;
 const CLEARLY = 1.02;

@@ -41,7 +41,7 @@ export interface Proof {
 /** Rows beyond which one split says enough, and repeated ones are not made. */
 const SMALL = 2000;
 const FOLDS = 5;
-const REPEATS = 3;
+const REPEATS = 2;
 
 /** Runs the finished model over the test part and scores it, beside models that transfer nothing. */
 export async function prove(stage: Stage, learnt: Learnt): Promise<Proof> {
