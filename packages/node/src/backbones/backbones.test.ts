@@ -277,7 +277,7 @@ describe("what does not fit together", () => {
   });
 
   it.each([
-    ["builtin:small", "not available in this version"],
+    ["builtin:small", "builtin:small is not in this package, which has"],
     ["vectors:glove.txt", "not available in this version"],
     ["owner/name", "for a repository of the hub write hf:owner/name"],
     ["", "the backbone is empty"],

@@ -3,6 +3,7 @@ import { open, realpath } from "node:fs/promises";
 import { basename, dirname, join, posix, resolve, sep } from "node:path";
 import { externalFiles, InputError, readModel } from "@graft-ml/core";
 import type { Backbone, BackboneOptions, TokenizerFiles } from "./backbone.ts";
+import { builtinFolder } from "./builtin.ts";
 import { chooseModel } from "./choice.ts";
 import { hubFiles, localFiles, type ModelFiles } from "./files.ts";
 import { type GraphInputs, graphInputs, requireModality } from "./inputs.ts";
@@ -16,7 +17,8 @@ const MAX_EXTERNAL_BYTES = 2 ** 32;
 
 /**
  * Finds a backbone and reads all that belongs to it. `spec` is a path of an .onnx file or of a folder in the hub's
- * layout, `hf:owner/name[@revision][:file]`, `run:DIR` (a model Graft trained) or `none` (no pretrained network).
+ * layout, `hf:owner/name[@revision][:file]`, `run:DIR` (a model Graft trained), `builtin:NAME` (one that comes with the
+ * package) or `none` (no pretrained network).
  * Throws an InputError that names what is missing or does not fit, and how to mend it.
  */
 export async function resolveBackbone(spec: string, options: BackboneOptions = {}): Promise<Backbone> {
@@ -28,9 +30,7 @@ export async function resolveBackbone(spec: string, options: BackboneOptions = {
     case "run":
       return await readRun(spec, rest, options);
     case "builtin":
-      throw new InputError(
-        `backbone ${spec}: builtin: is not available in this version, which ships no network; make one with graft pretrain (scripts/pretrain-builtin.mjs is a recipe for images) and use it as run:DIR`,
-      );
+      return await readBackbone(spec, { ...(await localFiles(builtinFolder(rest))), name: spec }, options);
     case "vectors":
       throw new InputError(
         `backbone ${spec}: ${scheme}: is not available in this version; use an .onnx file, a folder, hf:owner/name, run:DIR or none`,

@@ -95,6 +95,12 @@ describe("the program", () => {
     expect(written.out).toBe("");
   });
 
+  it("says its version", async () => {
+    const { streams: to, written } = streams();
+    expect(await main(["--version"], to)).toBe(0);
+    expect(written.out).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
   it("prints nothing but one JSON object under --json", () => {
     const { streams: to, written } = streams();
     const speaking = terminal({ json: true, quiet: true }, to);

@@ -1,4 +1,5 @@
 import { InputError } from "@graft-ml/core";
+import { VERSION } from "../version.ts";
 import { type Command, general, help, parse, UsageError } from "./command.ts";
 import * as commands from "./commands.ts";
 import { type Streams, terminal } from "./terminal.ts";
@@ -9,6 +10,10 @@ const standard: Streams = { out: process.stdout, err: process.stderr, now: () =>
 export async function main(argv: readonly string[], streams: Streams = standard): Promise<number> {
   const [name, ...args] = argv;
   const table: Record<string, Command> = commands;
+  if (name === "--version") {
+    streams.out.write(`${VERSION}\n`);
+    return 0;
+  }
   if (name === undefined || name === "help" || name === "--help") {
     streams.out.write(overview(table));
     return name === undefined ? 2 : 0;
