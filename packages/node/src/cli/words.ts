@@ -1,4 +1,5 @@
 import type { Interval, Scores } from "@graft-ml/core";
+import { startsFromNothing } from "../report/index.ts";
 import type { Metrics } from "../runs/index.ts";
 
 /** Scores in a few lines for people. */
@@ -27,9 +28,10 @@ export function classLines({ perClass }: Scores, most = 20): string[] {
 }
 
 /** The baselines and the verdict on transfer. */
-export function transferLines({ baselines, transfer }: Metrics): string[] {
+export function transferLines({ baselines, transfer, chosen }: Metrics): string[] {
   const known = Object.entries(baselines).filter(([, accuracy]) => accuracy !== null);
   const lines = known.map(([name, accuracy]) => `${name.padEnd(9)} ${percent(accuracy!)}`);
+  if (startsFromNothing(chosen)) return [...lines, "nothing was transferred: no pretrained network was used"];
   if (transfer === null) return [...lines, "no baseline was trained, so there is no verdict on transfer"];
   const gain = `${transfer.gain >= 0 ? "+" : ""}${(100 * transfer.gain).toFixed(1)} points`;
   return [

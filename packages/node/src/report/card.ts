@@ -59,7 +59,7 @@ function frontMatter(run: ReportData, { name, licence, baseModel }: CardOptions)
 }
 
 function body(run: ReportData, { name, licence }: CardOptions): string {
-  const { test, transfer, classes, counts } = run;
+  const { test, classes, counts } = run;
   const kind = run.task.replace("-", " ");
   const facts = Object.entries(run.chosen).filter(([, value]) => value !== null);
   const shown = classes.slice(0, 200);
@@ -73,7 +73,7 @@ function body(run: ReportData, { name, licence }: CardOptions): string {
     `# ${markdown(name)}`,
     `${capital(kind)} into ${classes.length} classes, trained with Graft on ${markdown(run.title)}: ${counts.train} training rows, ${counts.test} test rows. One ONNX graph, from preprocessed input to class probabilities.`,
     "## Result",
-    `${markdown(scoreSentence(run))} ${markdown(transferSentence(transfer))}`,
+    `${markdown(scoreSentence(run))} ${markdown(transferSentence(run))}`,
     table(["score", "value", "95% interval"], scores),
     run.baselines.length > 0
       ? table(

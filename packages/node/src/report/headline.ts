@@ -1,4 +1,3 @@
-import type { TransferVerdict } from "@graft-ml/core";
 import type { ReportData } from "./data.ts";
 import { percent, percents, points, pointsRange, pValue, whole } from "./format.ts";
 
@@ -14,8 +13,21 @@ export function scoreSentence({ task, test }: ReportData): string {
   return `${whole(right)} of ${whole(test.n)} test ${things[task]}${rows} are right: ${percent(test.accuracy)} (95% interval ${percents(test.interval)}).`;
 }
 
+/** True where nothing pretrained was used, so that there is no transfer to judge. */
+export function startsFromNothing({
+  backbone,
+  method,
+}: {
+  readonly backbone?: string | number | null;
+  readonly method?: string | number | null;
+}): boolean {
+  return backbone === "none" && (method === "probe" || method === "scratch");
+}
+
 /** Whether transfer was worth it, in one sentence. */
-export function transferSentence(transfer: TransferVerdict | null): string {
+export function transferSentence({ transfer, chosen }: Pick<ReportData, "transfer" | "chosen">): string {
+  if (startsFromNothing(chosen))
+    return "Nothing was transferred: this model starts from no pretrained network.";
   if (transfer === null) return "No baseline was trained, so this does not show whether transfer helps.";
   const { verdict, gain, interval, against, oursOnly, baselineOnly } = transfer;
   const evidence = `95% interval ${pointsRange(interval)}, ${pValue(transfer.pValue)}; ${whole(oursOnly)} rows only this model has right, ${whole(baselineOnly)} only the baseline`;

@@ -5,7 +5,7 @@ import { confusionChart } from "./charts/matrix.ts";
 import { mapChart } from "./charts/scatter.ts";
 import type { ReportData } from "./data.ts";
 import { percent, percents, whole } from "./format.ts";
-import { calibrationSentence, scoreSentence, transferSentence } from "./headline.ts";
+import { calibrationSentence, scoreSentence, startsFromNothing, transferSentence } from "./headline.ts";
 import { html, Markup } from "./markup.ts";
 import {
   classTable,
@@ -54,7 +54,8 @@ ${record(run)}
 
 function header(run: ReportData): Markup {
   const { counts, transfer } = run;
-  const verdict = transfer && { helps: "helps", hurts: "hurts", "no evidence": "doubt" }[transfer.verdict];
+  const judged = startsFromNothing(run.chosen) ? null : transfer;
+  const look = judged && { helps: "helps", hurts: "hurts", "no evidence": "doubt" }[judged.verdict];
   const parts = [
     `${whole(run.classes.length)} classes`,
     `${whole(counts.train)} training rows`,
@@ -64,7 +65,7 @@ function header(run: ReportData): Markup {
   return html`<header><h1><bdi>${run.title}</bdi></h1>
 <p class="fine">${run.task.replace("-", " ")} · ${parts.join(" · ")}</p>
 <p class="headline"><strong>${scoreSentence(run)}</strong></p>
-<p class="headline">${transfer && html`<span class="verdict ${verdict}">transfer ${transfer.verdict === "no evidence" ? "unproven" : transfer.verdict}</span> `}${transferSentence(transfer)}</p>
+<p class="headline">${judged && html`<span class="verdict ${look}">transfer ${judged.verdict === "no evidence" ? "unproven" : judged.verdict}</span> `}${transferSentence(run)}</p>
 </header>`;
 }
 

@@ -48,8 +48,10 @@ export function scoresTable(test: Scores): Markup {
     ],
   );
   return table(
-    ["score", "value", "95% interval", ""],
-    rows.map((cells) => ({ cells: [...cells.slice(0, 3), html`<span class="fine">${cells[3]}</span>`] })),
+    ["score", "value", "95% interval"],
+    rows.map(([name, value, interval, what]) => ({
+      cells: [html`${name} <small>${what}</small>`, value, interval],
+    })),
     [1, 2],
   );
 }
