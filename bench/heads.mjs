@@ -1,6 +1,7 @@
 // Linear heads on features like a network's (rectified, strongly correlated, rows of length 1), 20 000 × 1 280 in 10 classes,
 // at a given strength, against scikit-learn: time to the same objective, in turn. The peer stops where its tolerance says;
 // ours counts only if its objective is at most 1e-5 of it higher. Our SVM's time holds the folds of its temperature, too.
+// GRAFT_CASES=logistic:10,linearSvm:1 and GRAFT_ROUNDS choose some of it.
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -14,11 +15,10 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const python = process.env.GRAFT_PYTHON ?? join(root, ".venv/bin/python");
 const ROUNDS = Number(process.env.GRAFT_ROUNDS ?? 3);
 const [ROWS, COLUMNS, CLASSES] = [20_000, 1280, 10];
-const CASES = [
-  ["logistic", 1],
-  ["logistic", 10],
-  ["linearSvm", 1],
-];
+const CASES = (process.env.GRAFT_CASES ?? "logistic:1,logistic:10,linearSvm:1").split(",").map((one) => {
+  const [head, strength] = one.split(":");
+  return [head, Number(strength)];
+});
 
 /** @param {(line: string) => void} say */
 export async function run(say) {

@@ -1,8 +1,8 @@
 import { InputError } from "../errors.ts";
 import { build } from "../ir/build.ts";
 import type { Graph, Value } from "../ir/graph.ts";
-import { type Tridiagonal, tridiagonal } from "../linalg/eigen.ts";
 import { addRowProducts, columnGram, rowGram, transposedProduct } from "../linalg/product.ts";
+import { type Tridiagonal, tridiagonal } from "../linalg/tridiagonal.ts";
 import { resolveSettings } from "../options.ts";
 import { type Features, float32, isSparse, type Matrix, matrix } from "../tensor.ts";
 import { fitTemperature, type HeldOutScores, INNER_FOLDS, softmaxRows } from "./calibrate.ts";

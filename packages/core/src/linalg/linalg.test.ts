@@ -9,8 +9,8 @@ import {
   solveLower,
   solveUpper,
 } from "./cholesky.ts";
-import { symmetricEigen } from "./eigen.ts";
 import { addRowProducts, columnGram, rowGram, transposedProduct } from "./product.ts";
+import { tridiagonal } from "./tridiagonal.ts";
 
 const gaussian = (size: number, seed: number) => {
   const source = random(seed);
@@ -85,11 +85,14 @@ describe("Cholesky", () => {
         Float64Array.from({ length: n * n }, (_, o) => (o % (n + 1) ? 0 : 1)),
       ),
     ).toBeLessThan(1e-6);
-    const { values } = symmetricEigen(a, n);
-    expect(logDeterminant(l, n)).toBeCloseTo(
-      values.reduce((sum, value) => sum + Math.log(value), 0),
-      6,
-    );
+    // The leading minors of the tridiagonal form, each over the one before, multiply to the determinant.
+    const { diagonal, off } = tridiagonal(a, n);
+    let [logarithm, ratio] = [0, 1];
+    for (let i = 0; i < n; i++) {
+      ratio = diagonal[i]! - (i === 0 ? 0 : off[i]! ** 2 / ratio);
+      logarithm += Math.log(ratio);
+    }
+    expect(logDeterminant(l, n)).toBeCloseTo(logarithm, 6);
   });
 
   test("refuses a matrix that is not positive definite", () => {
@@ -108,22 +111,32 @@ describe("Cholesky", () => {
   });
 });
 
-describe("symmetric eigen-decomposition", () => {
-  test.each([1, 2, 5, 40, 90])("of %i × %i: a = Vᵀ Λ V with orthonormal rows", (n) => {
+describe("tridiagonal form of a symmetric matrix", () => {
+  /** T [n, n] in full. */
+  const filled = (diagonal: Float64Array, off: Float64Array, n: number) => {
+    const t = new Float64Array(n * n);
+    for (let i = 0; i < n; i++) {
+      t[i * n + i] = diagonal[i]!;
+      if (i > 0) t[i * n + i - 1] = t[(i - 1) * n + i] = off[i]!;
+    }
+    return t;
+  };
+
+  test.each([1, 2, 5, 40, 90])("of %i × %i: a = Q T Qᵀ with orthonormal Q", (n) => {
     const b = gaussian(n * n, 10);
     const a = b.map((value, o) => value + b[(o % n) * n + Math.floor(o / n)]!);
-    const { values, vectors } = symmetricEigen(a, n);
-    expect([...values]).toEqual([...values].sort((x, y) => x - y));
-    const scaled = vectors.map((value, o) => value * values[Math.floor(o / n)]!);
-    expect(gap(plain(transposed(vectors, n, n), scaled, n, n, n), a)).toBeLessThan(1e-10);
+    const { diagonal, off, vectors } = tridiagonal(a, n);
+    const right = plain(filled(diagonal, off, n), vectors, n, n, n);
+    expect(gap(plain(transposed(vectors, n, n), right, n, n, n), a)).toBeLessThan(1e-10);
     const identity = Float64Array.from({ length: n * n }, (_, o) => (o % (n + 1) ? 0 : 1));
     expect(gap(rowGram(vectors, n, n), identity)).toBeLessThan(1e-12);
   });
 
-  test("of a diagonal matrix, of zeros, of repeated values", () => {
-    expect([...symmetricEigen(Float64Array.of(3, 0, 0, 0, 1, 0, 0, 0, 2), 3).values]).toEqual([1, 2, 3]);
-    expect([...symmetricEigen(new Float64Array(16), 4).values]).toEqual([0, 0, 0, 0]);
-    expect([...symmetricEigen(Float64Array.of(2, 0, 0, 2), 2).values]).toEqual([2, 2]);
+  test("leaves a diagonal matrix and zeros as they are", () => {
+    const { diagonal, off } = tridiagonal(Float64Array.of(3, 0, 0, 0, 1, 0, 0, 0, 2), 3);
+    expect([...diagonal]).toEqual([3, 1, 2]);
+    expect([...off].map(Math.abs)).toEqual([0, 0, 0]);
+    expect([...tridiagonal(new Float64Array(16), 4).diagonal]).toEqual([0, 0, 0, 0]);
   });
 });
 
