@@ -5,4 +5,5 @@ export * from "./interval.ts";
 export * from "./map.ts";
 export * from "./repeated.ts";
 export * from "./scores.ts";
+export * from "./tagging.ts";
 export * from "./transfer.ts";
