@@ -78,6 +78,7 @@ export * from "./random.ts";
 export * from "./runtime/ort.ts";
 export type * from "./runtime/runtime.ts";
 export * from "./spans.ts";
+export * from "./taggers/segment.ts";
 export * from "./tensor.ts";
 export * from "./training/adapter-files.ts";
 export * from "./training/batch-norms.ts";

@@ -1,7 +1,7 @@
 import type { Dataset, Split } from "./dataset.ts";
 import { counted, type DataFinding } from "./finding.ts";
 
-/** Rows of a class: all, of each part, and those in no part (`none`), which are trained on and tested by a split. */
+/** Rows (tokens, where these are tagged) of a class: all, of each part, and those in no part (`none`), which are trained on and tested by a split. */
 export interface ClassCount {
   readonly name: string;
   readonly total: number;
@@ -19,10 +19,11 @@ const VERY_UNEVEN = 10;
 /** Rows of each class and part, in the order of the classes. */
 export function classCounts({ classes, rows }: Dataset): ClassCount[] {
   const counts = new Map(classes.map((name) => [name, { train: 0, val: 0, test: 0, none: 0 }]));
-  for (const { label, split } of rows) {
-    const count = label === null ? undefined : counts.get(label);
-    if (count !== undefined) count[split ?? "none"]++;
-  }
+  for (const { label, split, tokens } of rows)
+    for (const one of tokens?.tags ?? [label]) {
+      const count = one === null ? undefined : counts.get(one);
+      if (count !== undefined) count[split ?? "none"]++;
+    }
   return [...counts].map(([name, count]) => ({
     name,
     total: count.train + count.val + count.test + count.none,

@@ -49,7 +49,7 @@ export function checkRows(dataset: Dataset, evidence: Evidence = {}): CheckRepor
     ...skippedFindings(dataset),
     ...classFindings(dataset, classes),
     ...duplicateFindings(rows, duplicates),
-    ...(dataset.task === "text-classification" ? textFindings(rows) : imageFindings(rows, images, broken)),
+    ...(dataset.task !== "image-classification" ? textFindings(rows) : imageFindings(rows, images, broken)),
   ];
   const order = ["problem", "warning", "note"];
   return {

@@ -18,6 +18,20 @@ export type Input =
 /** The part a row stands in where the data themselves say so. */
 export type Split = "train" | "val" | "test";
 
+/**
+ * The tokens of a row of a token data set, whose input is the sentence as text. `tags` holds one a token; null where the
+ * row is unlabelled.
+ */
+export interface TaggedTokens {
+  readonly texts: readonly string[];
+  readonly tags: readonly string[] | null;
+  /** Where each token starts in the row's text, in UTF-16 units; a token is as long as its text. */
+  readonly starts: Int32Array;
+  /** The lines the row was read from, and in which of them each token stands; kept where predictions are written back. */
+  readonly lines?: readonly string[];
+  readonly places?: Int32Array;
+}
+
 /** One example. `where` names it for people: "messages.csv row 17" or "train/ants/1.jpg". */
 export interface Row {
   readonly where: string;
@@ -28,6 +42,8 @@ export interface Row {
   /** Rows of one group (patient, page, author) never stand in different parts. */
   readonly group: string | null;
   readonly weight: number;
+  /** The tokens where the data set tags them; `label` is then null. */
+  readonly tokens?: TaggedTokens;
 }
 
 /** The columns a table was read by; null where it has none for that purpose. */
@@ -43,7 +59,8 @@ export interface Columns {
 /** Rows with what is known of all of them. `classes` is sorted; `skipped` lists rows left out by `--on-error skip`. */
 export interface Dataset {
   readonly source: string;
-  readonly task: "image-classification" | "text-classification";
+  readonly task: "image-classification" | "text-classification" | "token-classification";
+  /** Of tokens, the tags that occur. */
   readonly classes: readonly string[];
   readonly rows: readonly Row[];
   readonly skipped: readonly string[];

@@ -34,7 +34,7 @@ export interface CheckOptions {
 export async function checkDataset(dataset: Dataset, options: CheckOptions = {}): Promise<CheckReport> {
   const { rows } = dataset;
   const { near = true } = options;
-  if (dataset.task === "text-classification") {
+  if (dataset.task !== "image-classification") {
     const keys = inputKeys(rows);
     return checkRows(dataset, { keys, near: near ? nearOfTexts(rows, keys, options) : [] });
   }

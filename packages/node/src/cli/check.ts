@@ -45,7 +45,11 @@ const marks = { problem: "✗ problem", warning: "! warning", note: "· note" } 
 
 function printReport(terminal: Terminal, report: CheckReport): void {
   const { source, rows, classes, findings, notes, task } = report;
-  const what = task === "text-classification" ? "texts" : "images";
+  const what = {
+    "text-classification": "texts",
+    "image-classification": "images",
+    "token-classification": "sentences",
+  }[task];
   terminal.print(`${source}: ${rows} ${what} in ${classes.length} classes`);
   for (const note of notes) terminal.print(`  ${note}`);
   terminal.print();

@@ -92,12 +92,23 @@ export const levelOptions = {
   },
 } as const satisfies Options;
 
+/** How tokens and their tags are found. */
+export const tokenOptions = {
+  column: {
+    type: "string",
+    default: null,
+    about:
+      "token and tag columns of CoNLL files: token=1,tag=4 counting from 1 (-1 is the last), or a field as in tag=xpos, tag=entity",
+  },
+} as const satisfies Options;
+
 /** Every setting of reading a data set, ready to become flags of a command. */
 export const dataOptions = {
   ...tableOptions,
   ...textOptions,
   ...dialectOptions,
   ...levelOptions,
+  ...tokenOptions,
   test: { type: "string", default: null, about: "file or folder with the official test rows" },
   classes: {
     type: "string",

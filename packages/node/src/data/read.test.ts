@@ -546,7 +546,7 @@ describe("what is no data set", () => {
     ["a.xlsx", "is a spreadsheet; save it as CSV"],
     ["a.pkl", "is a pickle, which can run code when read"],
     ["a.json", "write one object a line"],
-    ["a.conllu", "annotated word by word"],
+    ["a.conllu", "where CoNLL-U has 10"],
     ["a.png", "is one image"],
   ])("%s: %s", async (name, message) => {
     await expect(read("x", name)).rejects.toThrow(message);

@@ -6,6 +6,7 @@ import {
   InputError,
   type Row,
   resolveSettings,
+  schemeOf,
   sortedClasses,
 } from "@graft-ml/core";
 import { type DataSettings, dataOptions, type Facts, type Format, fileError, type Report } from "./format.ts";
@@ -19,7 +20,8 @@ export interface ReadOptions extends Partial<Omit<DataSettings, "classes">> {
 
 /**
  * Reads a labelled data set: a folder of class folders (train/, val/, test/ above them if there), a CSV, TSV, JSONL or
- * Parquet table, lines that start with a label, a file a class, or MNIST-style IDX files; any of them gzipped. Images stay
+ * Parquet table, lines that start with a label, a file a class, MNIST-style IDX files, or tagged tokens (CoNLL columns,
+ * CoNLL-U, JSONL with tokens or character spans); any of them gzipped. Images stay
  * in their files. Throws an InputError that names file, row and value at the first bad row, or with `onError: "skip"`
  * lists bad rows in `skipped`.
  */
@@ -57,13 +59,16 @@ function startReading(settings: DataSettings, classes: readonly string[] | null)
     },
   };
   const take = (row: Row, origin: string): void => {
-    if (row.label === null && settings.labels === "required") {
+    const labels = row.tokens === undefined ? [row.label] : (row.tokens.tags ?? [null]);
+    const foreign =
+      classes === null ? undefined : labels.find((label) => label !== null && !classes.includes(label));
+    if (labels[0] === null && settings.labels === "required") {
       report.reject(row.where, "has no label; label it or take it out");
-    } else if (row.label !== null && classes !== null && !classes.includes(row.label)) {
-      const shown = classes.slice(0, 12).join(", ") + (classes.length > 12 ? ", …" : "");
+    } else if (foreign !== undefined) {
+      const shown = classes!.slice(0, 12).join(", ") + (classes!.length > 12 ? ", …" : "");
       report.reject(
         row.where,
-        `label ${JSON.stringify(row.label)} is not one of ${shown}; correct it or pass --classes`,
+        `label ${JSON.stringify(foreign)} is not one of ${shown}; correct it or pass --classes`,
       );
     } else {
       rows.push(row);
@@ -125,11 +130,26 @@ function startReading(settings: DataSettings, classes: readonly string[] | null)
           `holds texts and images both: ${rows[0]!.where} and ${other.where}; learn from one of them`,
         );
       }
-      const found = sortedClasses(rows.map((row) => row.label));
-      if (classes === null) requireClasses(found.length, rows.length, path, facts.columns ?? null);
+      const isTagged = rows[0]!.tokens !== undefined;
+      const single = rows.find((row) => (row.tokens !== undefined) !== isTagged);
+      if (single !== undefined)
+        throw fileError(
+          path,
+          `holds tagged tokens and whole texts both: ${rows[0]!.where} and ${single.where}; learn from one of them`,
+        );
+      const found = isTagged ? tagsIn(rows) : sortedClasses(rows.map((row) => row.label));
+      if (isTagged) {
+        requireTags(found.length, rows, path);
+        const told = irregularSpans(rows);
+        if (told !== null) notes.push(told);
+      } else if (classes === null) requireClasses(found.length, rows.length, path, facts.columns ?? null);
       return {
         source: path,
-        task: rows[0]!.input.kind === "text" ? "text-classification" : "image-classification",
+        task: isTagged
+          ? "token-classification"
+          : rows[0]!.input.kind === "text"
+            ? "text-classification"
+            : "image-classification",
         classes: classes === null ? found : sortedClasses(classes),
         rows,
         skipped,
@@ -151,6 +171,31 @@ function requireClasses(classes: number, rows: number, path: string, columns: Fa
     path,
     `${column} has ${classes} different values in ${rows} rows, so it names no classes; name the label column with --label`,
   );
+}
+
+/** Every tag that occurs, in order. */
+function tagsIn(rows: readonly Row[]): string[] {
+  const found = new Set<string>();
+  for (const { tokens } of rows) for (const tag of tokens?.tags ?? []) found.add(tag);
+  return sortedClasses([...found]);
+}
+
+/** A tag that is different on almost every token is none, but the wrong column. */
+function requireTags(tags: number, rows: readonly Row[], path: string): void {
+  const tokens = rows.reduce((sum, row) => sum + row.tokens!.texts.length, 0);
+  if (tags < 100 || tags <= tokens / 4) return;
+  throw fileError(
+    path,
+    `there are ${tags} different tags on ${tokens} tokens, so they are no tags; name the column of the tags with --column tag=…`,
+  );
+}
+
+/** What a person should know of spans that are not written as their scheme asks. */
+function irregularSpans(rows: readonly Row[]): string | null {
+  const tagged = rows.filter(({ tokens }) => tokens?.tags);
+  const { scheme, spans, irregular, first } = schemeOf(tagged.map(({ tokens }) => tokens!.tags!));
+  if (first === null) return null;
+  return `${irregular} of ${spans} spans are not written as ${scheme} asks (first: ${tagged[first.sentence]!.where}, token ${first.token + 1}); they are read as conlleval reads them: what continues nothing begins a span`;
 }
 
 /** Whether a path is `outer` or lies in it. */

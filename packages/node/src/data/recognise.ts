@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Split } from "@graft-ml/core";
 import { inside, requireOneLevel } from "./class-folders.ts";
+import { areColumns } from "./conll.ts";
 import { dialectOf } from "./dialect.ts";
 import { type DataSettings, fileError, type Source } from "./format.ts";
 import type * as formats from "./formats.ts";
@@ -10,6 +11,7 @@ import { startWithLabels } from "./labelled-lines.ts";
 import { readLines } from "./lines.ts";
 import { kindOfFile, type Listing, listFolder } from "./listing.ts";
 import { splitOf, splitOfName } from "./splits.ts";
+import { holdsTokens } from "./tokens-jsonl.ts";
 
 /** A source and the name of the format to read it with. */
 export interface Recognised extends Source {
@@ -24,6 +26,13 @@ const byEnding: Readonly<Record<string, keyof typeof formats>> = {
   ndjson: "jsonl",
   parquet: "parquet",
   pq: "parquet",
+  conllu: "conllu",
+  conll: "conll",
+  iob: "conll",
+  iob2: "conll",
+  bio: "conll",
+  bioes: "conll",
+  bmes: "conll",
 };
 const refused: Readonly<Record<string, string>> = {
   zip: "is an archive; unpack it first",
@@ -38,8 +47,6 @@ const refused: Readonly<Record<string, string>> = {
   ods: "is a spreadsheet; save it as CSV",
   json: "is JSON; write one object a line and name it .jsonl",
   pkl: "is a pickle, which can run code when read; write it as CSV or Parquet",
-  conllu:
-    "is annotated word by word, for sequence labelling; text or image classification reads tables and folders",
 };
 const imageFile = /images.*idx[34]-ubyte(\.gz)?$/i;
 const tableOfFolder =
@@ -270,9 +277,36 @@ async function recogniseFile(
     );
   }
   const format = Object.hasOwn(byEnding, ending)
-    ? byEnding[ending]!
+    ? await withinEnding(byEnding[ending]!, path, name, settings)
     : await formatOfText(path, name, ending, settings);
   return [{ ...source, format }];
+}
+
+/** What an ending stands for, where two formats share it: objects with tokens, or columns of tokens. */
+async function withinEnding(
+  format: keyof typeof formats,
+  path: string,
+  name: string,
+  settings: DataSettings,
+): Promise<keyof typeof formats> {
+  if (format !== "jsonl" && format !== "csv") return format;
+  const texts = await firstLines(path, name, settings);
+  if (format === "csv")
+    return /\.(tsv|tab)(\.gz)?$/i.test(name) && isConll(texts, settings) ? "conll" : "csv";
+  const first = texts.find((text) => text.trim() !== "");
+  return first !== undefined && holdsTokens(first) ? "tokensJsonl" : "jsonl";
+}
+
+/** Whether lines are tokens in columns; taken at its word where `--column` says so. */
+function isConll(texts: readonly string[], settings: DataSettings): boolean {
+  return settings.column !== null || (settings.text === null && settings.label === null && areColumns(texts));
+}
+
+async function firstLines(path: string, name: string, settings: DataSettings): Promise<readonly string[]> {
+  const lines = readLines(path, name, settings.encoding, { found: () => {}, note: () => {} });
+  const { value: first } = await lines.next();
+  await lines.return();
+  return first?.texts ?? [];
 }
 
 /** The format of a text file whose name does not say: seen from its first lines. */
@@ -295,7 +329,8 @@ async function formatOfText(
         : `cannot be read as text: row 1 ${problem}`,
     );
   }
-  if (texts[0]?.trimStart().startsWith("{")) return "jsonl";
+  if (texts[0]?.trimStart().startsWith("{")) return holdsTokens(texts[0]) ? "tokensJsonl" : "jsonl";
+  if (isConll(first!.texts, settings)) return "conll";
   if (dialectOf(texts, ending, settings, name) !== null) return "csv";
   if (startWithLabels(texts)) return "labelledLines";
   if (settings.labels === "optional") return "lines";

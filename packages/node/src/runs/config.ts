@@ -5,7 +5,7 @@ import { readRunJson, runFiles } from "./folder.ts";
 export interface RunConfig {
   /** Version of Graft that wrote it. */
   readonly graft: string;
-  readonly task: "image-classification" | "text-classification";
+  readonly task: "image-classification" | "text-classification" | "token-classification";
   readonly id2label: Readonly<Record<string, string>>;
   readonly label2id: Readonly<Record<string, number>>;
   readonly backbone: {

@@ -36,6 +36,10 @@ const NEAR_ROWS = 20_000;
 export async function prepareData(dataset: Dataset, options: PrepareOptions): Promise<Prepared> {
   const { seed, shots = null, testFraction } = options;
   const { rows } = dataset;
+  if (dataset.task === "token-classification")
+    throw new InputError(
+      `${dataset.source} holds tagged tokens; a tagger is trained on them, by trainTagger`,
+    );
   const isOfficial = rows.some(({ split }) => split === "test" || split === "val");
   const isNear = !isOfficial && options.fast !== true && rows.length <= NEAR_ROWS;
   const keys = isNear
