@@ -10,7 +10,13 @@ export type Option =
       readonly about: string;
     }
   | { readonly type: "boolean"; readonly default: boolean; readonly about: string }
-  | { readonly type: "string"; readonly default: string | null; readonly about: string }
+  | {
+      readonly type: "string";
+      readonly default: string | null;
+      /** Whether its flag may be given several times, the values then joined by commas. */
+      readonly many?: boolean;
+      readonly about: string;
+    }
   | {
       readonly type: "choice";
       readonly default: string;

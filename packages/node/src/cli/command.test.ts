@@ -60,6 +60,15 @@ describe("the arguments of a command", () => {
     expect(() => parse("count", sample, args)).toThrow(message);
   });
 
+  it("joins the values of a flag that may come several times", () => {
+    const many = {
+      ...sample,
+      options: { ...sample.options, column: { type: "string", default: null, many: true, about: "columns" } },
+    } as typeof sample;
+    const { settings } = parse("count", many, ["a", "--column", "token=1", "--column", "tag=2"]);
+    expect(settings).toMatchObject({ column: "token=1,tag=2" });
+  });
+
   it("shows every flag and the example in the help", () => {
     const page = help("count", sample);
     for (const part of [

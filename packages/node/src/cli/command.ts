@@ -95,7 +95,9 @@ function readFlag(
   const [, key = "", inline] = /^--([^=]*)(?:=(.*))?$/s.exec(word)!;
   const setting = key.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
   const negated = key.startsWith("no-") ? setting.slice(2, 3).toLowerCase() + setting.slice(3) : "";
-  if (setting in given || negated in given)
+  const before = options[setting];
+  const isMany = before?.type === "string" && before.many === true;
+  if ((setting in given && !isMany) || negated in given)
     throw new UsageError(`graft ${name}: ${word.split("=")[0]} is given twice`);
   const option = options[setting];
   if (option === undefined && options[negated]?.type === "boolean" && inline === undefined) {
@@ -118,7 +120,8 @@ function readFlag(
   }
   const value = inline ?? rest.shift();
   if (value === undefined) throw new UsageError(`graft ${name}: --${key} needs a value`);
-  given[setting] = option.type === "number" && value.trim() !== "" ? Number(value) : value;
+  const joined = setting in given ? `${given[setting]},${value}` : value;
+  given[setting] = option.type === "number" && value.trim() !== "" ? Number(value) : joined;
 }
 
 function checkOperands(name: string, definition: Command, operands: readonly string[]): void {

@@ -97,6 +97,7 @@ export const tokenOptions = {
   column: {
     type: "string",
     default: null,
+    many: true,
     about:
       "token and tag columns of CoNLL files: token=1,tag=4 counting from 1 (-1 is the last), or a field as in tag=xpos, tag=entity",
   },
