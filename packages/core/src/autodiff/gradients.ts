@@ -5,7 +5,7 @@ import { printShape } from "../ir/print.ts";
 import { prune } from "../ir/prune.ts";
 import { inferShapes, integersOf } from "../ir/shapes.ts";
 import { unbroadcast } from "../ops/broadcast.ts";
-import { formulas, scalarOf } from "../ops/formula.ts";
+import { formulas } from "../ops/formula.ts";
 import * as rules from "../ops/index.ts";
 import * as microsoft from "../ops/microsoft/index.ts";
 import type { Op, Site } from "../ops/op.ts";
@@ -63,11 +63,12 @@ export function gradients(
     );
   const depends = new Set<Value>(parameters);
   const builder = build(work);
+  const places = new Map<Value, number>();
   const g = formulas(builder, lossType.dtype, opset, PREFIX);
   follow();
   while (decompose()) follow();
   const forward = [...work.nodes];
-  const found = new Map<Value, Value[]>([[loss, [g.constant(scalarOf(lossType.dtype, 1))]]]);
+  const found = new Map<Value, Value[]>([[loss, [g.fill(1, [])]]]);
   const scaled = new Set<Value>();
   const total = (value: Value): Value | null => {
     const parts = found.get(value);
@@ -100,13 +101,20 @@ export function gradients(
     }
   }
   const result = new Map<Value, Value>();
+  // What was appended may have the name a gradient is looked for by; what was there, or serves twice, is copied.
+  const kept = new Set<Value>([...forward.flatMap(({ outputs }) => outputs), ...parameters] as Value[]);
+  for (const value of [...work.inputs, ...work.initializers.keys()]) kept.add(value);
   for (const parameter of parameters) {
     const gradient = total(parameter);
     if (!gradient)
       throw new InputError(
         `the loss "${loss.name}" does not depend on "${parameter.name}" in a way that has a gradient; do not train it`,
       );
-    const named = builder.apply("Identity", [gradient], {}, { name: `${PREFIX}of/${parameter.name}` });
+    const name = `${PREFIX}of/${parameter.name}`;
+    const named = kept.has(gradient)
+      ? builder.apply("Identity", [gradient], {}, { name })
+      : Object.assign(gradient, { name: builder.fresh(name) });
+    kept.add(named);
     named.dtype = lossType.dtype;
     named.shape = types.get(parameter)?.shape ?? parameter.shape;
     result.set(parameter, named);
@@ -170,6 +178,15 @@ export function gradients(
     return changed;
   }
 
+  /** Where a node is that may have been given more outputs since. */
+  function placeOf(node: Node): number {
+    const first = node.outputs[0]!;
+    const known = places.get(first);
+    if (known !== undefined && work.nodes[known]?.outputs[0] === first) return known;
+    for (const [at, { outputs }] of work.nodes.entries()) if (outputs[0]) places.set(outputs[0], at);
+    return places.get(first)!;
+  }
+
   function siteOf(node: Node, dys: readonly (Value | null)[], nodes: readonly Node[]): Site {
     const attribute = (name: string) => node.attributes.get(name);
     const refuse = (what: string): never => {
@@ -183,7 +200,8 @@ export function gradients(
       dy: dys[0]!,
       dys,
       output(index) {
-        const existing = work.nodes.find((one) => one.outputs[0] === node.outputs[0])!;
+        const place = placeOf(node);
+        const existing = work.nodes[place]!;
         const known = existing.outputs[index];
         if (known) return known;
         const added: Value = {
@@ -194,7 +212,7 @@ export function gradients(
         const outputs = Array.from({ length: Math.max(index + 1, existing.outputs.length) }, (_, i) =>
           i === index ? added : (existing.outputs[i] ?? null),
         );
-        work.nodes[work.nodes.indexOf(existing)] = { ...existing, outputs };
+        work.nodes[place] = { ...existing, outputs };
         return added;
       },
       shape,
@@ -233,7 +251,11 @@ export function gradients(
         return value?.type === "string" ? new TextDecoder().decode(value.value) : otherwise;
       },
       unbroadcast: (gradient, from, to) => unbroadcast(g, gradient, from, to, shape(to)),
-      like: (gradient, x) => g.reshape(gradient, g.shape(x)),
+      like(gradient, x) {
+        const known = shape(x).map((extent) => (typeof extent === "number" ? extent : -1));
+        const isFixed = known.filter((extent) => extent === -1).length <= 1 && !known.includes(0);
+        return g.reshape(gradient, isFixed ? known : g.shape(x));
+      },
       refuse,
     };
     return at;

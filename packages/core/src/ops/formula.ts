@@ -71,6 +71,8 @@ export interface Formula {
   /** 0, 1, 2 … in the shape of a value, int64: the address of each element. */
   addresses(a: Value): Value;
   constant(tensor: Tensor): Value;
+  /** A constant of one number everywhere. */
+  fill(value: number, shape: readonly number[]): Value;
 }
 
 /** A tensor of one number of a floating type. */
@@ -90,6 +92,9 @@ const CODES: Partial<Record<DataType, number>> = {
   float64: 11,
 };
 
+/** Constants of up to so many numbers are written out. */
+const SMALL = 4096;
+
 /** Formulas that append to the graph of `builder`; `prefix` starts the names of what they append. */
 export function formulas(builder: Builder, dtype: DataType, opset: number, prefix: string): Formula {
   const numbers = new Map<number, Value>();
@@ -98,12 +103,30 @@ export function formulas(builder: Builder, dtype: DataType, opset: number, prefi
     if (!constant) {
       constant = builder.constant(scalarOf(dtype, value), `${prefix}constant`);
       numbers.set(value, constant);
+      fills.set(constant, value);
     }
     return constant;
   };
+  // Axes and shapes that are equal are one constant: a runtime that makes a session has fewer to look at.
+  const lists = new Map<string, Value>();
+  const list = (tensor: Tensor): Value => {
+    const key = `${tensor.shape}:${tensor.data}`;
+    let constant = lists.get(key);
+    if (!constant) lists.set(key, (constant = builder.constant(tensor, `${prefix}constant`)));
+    return constant;
+  };
   const operands = (inputs: readonly Operand[]) =>
-    inputs.map((input) => (typeof input === "number" ? number(input) : input));
+    inputs.map((input) => {
+      if (typeof input === "number") return number(input);
+      const isList = input !== null && "data" in input && input.dtype === "int64" && input.data.length <= 16;
+      return isList ? list(input) : input;
+    });
   const named = (opType: string) => `${prefix}${opType.toLowerCase()}`;
+  /** What a constant made here is filled with. */
+  const fills = new Map<Value, number>();
+  const isFloat = dtype === "float32" || dtype === "float64";
+  const fillOf = (a: Operand): number | undefined =>
+    isFloat && a !== null && typeof a === "object" ? fills.get(a as Value) : undefined;
   const op: Formula["op"] = (opType, inputs, attributes = {}, domain = "") =>
     builder.apply(opType, operands(inputs), attributes, { domain, name: named(opType) });
   const many: Formula["many"] = (opType, inputs, attributes, count) =>
@@ -124,7 +147,11 @@ export function formulas(builder: Builder, dtype: DataType, opset: number, prefi
     mul: (a, b) => op("Mul", [a, b]),
     div: (a, b) => op("Div", [a, b]),
     pow: (a, b) => op("Pow", [a, b]),
-    neg: (a) => op("Neg", [a]),
+    neg(a) {
+      const fill = fillOf(a);
+      const shape = fill === undefined ? null : ((a as Value).shape as readonly number[]);
+      return shape === null ? op("Neg", [a]) : g.fill(-fill!, shape);
+    },
     exp: (a) => op("Exp", [a]),
     log: (a) => op("Log", [a]),
     sqrt: (a) => op("Sqrt", [a]),
@@ -150,9 +177,22 @@ export function formulas(builder: Builder, dtype: DataType, opset: number, prefi
     reduce,
     shape: (a) => op("Shape", [a]),
     reshape: (a, shape) => op("Reshape", [a, target(shape)]),
-    expand: (a, shape) => op("Expand", [a, target(shape)]),
+    expand(a, shape) {
+      const fill = fillOf(a);
+      const isSmall = Array.isArray(shape) && shape.reduce((product, extent) => product * extent, 1) <= SMALL;
+      return fill !== undefined && isSmall ? g.fill(fill, shape) : op("Expand", [a, target(shape)]);
+    },
     squeeze: (a, axes) => withAxes("Squeeze", 13, a, axes, {}),
-    unsqueeze: (a, axes) => withAxes("Unsqueeze", 13, a, axes, {}),
+    unsqueeze(a, axes) {
+      const fill = fillOf(a);
+      const isNumber = fill !== undefined && (a as Value).shape?.length === 0;
+      return isNumber
+        ? g.fill(
+            fill,
+            axes.map(() => 1),
+          )
+        : withAxes("Unsqueeze", 13, a, axes, {});
+    },
     concat: (parts, axis) => (parts.length === 1 ? (parts[0] as Value) : op("Concat", parts, { axis })),
     split: (a, sizes, axis) =>
       opset >= 13
@@ -167,6 +207,18 @@ export function formulas(builder: Builder, dtype: DataType, opset: number, prefi
     addresses: (a) =>
       g.reshape(op("Range", [scalarOf("int64", 0), op("Size", [a]), scalarOf("int64", 1)]), g.shape(a)),
     constant: (tensor) => builder.constant(tensor, `${prefix}constant`),
+    fill(value, shape) {
+      if (shape.length === 0) return number(value);
+      const key = `${value} at ${shape}`;
+      const known = lists.get(key);
+      if (known) return known;
+      const size = shape.reduce((product, extent) => product * extent, 1);
+      const data = dtype === "float64" ? new Float64Array(size) : new Float32Array(size);
+      const constant = g.constant({ dtype, shape, data: data.fill(value) } as Tensor);
+      fills.set(constant, value);
+      lists.set(key, constant);
+      return constant;
+    },
   };
   return g;
 }

@@ -8,13 +8,14 @@ import { rule } from "./op.ts";
 export const MatMul = rule((g, at) => {
   const [a, b] = at.x as [Value, Value];
   const [rankA, rankB] = [at.rank(a), at.rank(b)];
-  if (rankB === 2 && rankA > 2) {
+  if (rankB === 2 && rankA >= 2 && at.shape(b).every((extent) => typeof extent === "number")) {
     // One product over all rows at once instead of one a batch item and a sum.
     const [inner, columns] = at.shape(b) as [number, number];
+    const rows = (value: Value, width: number) => (rankA === 2 ? value : g.reshape(value, [-1, width]));
     return [
-      () => g.matmul(at.dy, g.transpose(b, [1, 0])),
+      () => (rankA === 2 ? g.op("Gemm", [at.dy, b], { transB: 1 }) : g.matmul(at.dy, g.transpose(b, [1, 0]))),
       () => {
-        const [left, right] = [g.reshape(a, [-1, inner]), g.reshape(at.dy, [-1, columns])];
+        const [left, right] = [rows(a, inner), rows(at.dy, columns)];
         if (Math.min(inner, columns) < 64) return g.op("Gemm", [left, right], { transA: 1 });
         return inner <= columns
           ? g.op("Gemm", [turned(g, left, inner), right])

@@ -1,3 +1,4 @@
+import { float } from "../ir/build.ts";
 import type { Value } from "../ir/graph.ts";
 import { rule } from "./op.ts";
 
@@ -13,10 +14,17 @@ export const LayerNormalization = rule((g, at) => {
   const rank = at.rank(x!);
   const from = (at.int("axis", -1) + rank) % rank;
   const axes = Array.from({ length: rank - from }, (_, i) => from + i);
-  const centred = g.sub(x!, at.output(1));
   const inv = at.output(2);
-  const normal = g.mul(centred, inv);
   const shape = at.shape(x!);
+  const widths = shape.slice(from);
+  const isFixed = widths.every((extent) => typeof extent === "number");
+  // Once more without scale and bias is one pass; put together from its parts x̂ takes two.
+  const normal = isFixed
+    ? g.op("LayerNormalization", [x!, g.fill(1, widths as number[])], {
+        axis: from - rank,
+        epsilon: float(at.float("epsilon", 1e-5)),
+      })
+    : g.mul(g.sub(x!, at.output(1)), inv);
   return [
     () => {
       const d = g.mul(dy, scale!);

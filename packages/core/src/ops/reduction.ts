@@ -7,14 +7,18 @@ interface Reduced {
   /** The output and its gradient with the reduced axes kept as 1. */
   readonly y: Value;
   readonly dy: Value;
+  /** A value with the reduced axes as 1, repeated along them. */
+  spread(value: Value): Value;
+  /** How many elements make one of the output, where that is known. */
+  readonly count: number | null;
   /** The same elements reduced by another operator, with the axes kept. */
   reduced(opType: string, of: Value): Value;
 }
 
-export const ReduceSum = reduction((g, { x, dy }) => g.expand(dy, g.shape(x)));
-export const ReduceMean = reduction((g, { x, y, dy }) => {
-  const count = g.div(g.number(g.op("Size", [x])), g.number(g.op("Size", [y])));
-  return g.expand(g.div(dy, count), g.shape(x));
+export const ReduceSum = reduction((_, { dy, spread }) => spread(dy));
+export const ReduceMean = reduction((g, { x, y, dy, spread, count }) => {
+  if (count) return spread(g.mul(1 / count, dy));
+  return spread(g.div(dy, g.div(g.number(g.op("Size", [x])), g.number(g.op("Size", [y])))));
 });
 /** Equal extremes share the gradient. */
 export const ReduceMax = reduction(shared);
@@ -22,7 +26,7 @@ export const ReduceMin = reduction(shared);
 export const ReduceL1 = reduction((g, { x, dy }) => g.mul(dy, g.sign(x)));
 export const ReduceL2 = reduction((g, { x, y, dy }) => g.mul(dy, g.div(x, y)));
 export const ReduceSumSquare = reduction((g, { x, dy }) => g.mul(dy, g.mul(2, x)));
-export const ReduceLogSum = reduction((g, { x, y, dy }) => g.expand(g.mul(dy, g.exp(g.neg(y))), g.shape(x)));
+export const ReduceLogSum = reduction((g, { y, dy, spread }) => spread(g.mul(dy, g.exp(g.neg(y)))));
 export const ReduceLogSumExp = reduction((g, { x, y, dy }) => g.mul(dy, g.exp(g.sub(x, y))));
 /** The product of the others: y/x; beside a single zero it has the product of the rest, and more zeros leave nothing. */
 export const ReduceProd = reduction((g, { x, dy, reduced }) => {
@@ -46,7 +50,15 @@ function reduction(formula: (g: Formula, terms: Reduced) => Value): Op {
       at.int("keepdims", 1) === 1 || axes.length === 0 ? value : g.unsqueeze(value, axes);
     const reduced = (opType: string, of: Value) =>
       axes.length === 0 ? of : g.reduce(opType, of, axes, true);
-    return [formula(g, { x: at.x[0]!, y: kept(at.y), dy: kept(at.dy), reduced }), null];
+    const x = at.x[0]!;
+    const shape = at.shape(x);
+    const isFixed = shape.every((extent) => typeof extent === "number");
+    const spread = (value: Value) => g.expand(value, isFixed ? (shape as number[]) : g.shape(x));
+    const lengths = axes.map((axis) => shape[axis]);
+    const count = lengths.every((length) => typeof length === "number")
+      ? lengths.reduce((product, length) => product * length, 1)
+      : null;
+    return [formula(g, { x, y: kept(at.y), dy: kept(at.dy), reduced, spread, count }), null];
   });
 }
 

@@ -38,7 +38,7 @@ export function ort(module: OrtModule, { device = "cpu", session = {} }: OrtOpti
   return {
     device,
     async load(model, options = {}) {
-      const settings = { executionProviders: [device], ...sessionOptions(options), ...session };
+      const settings = { executionProviders: [device], ...sessionOptions(options, session) };
       const native = (await module.InferenceSession.create(model, settings as never)) as OrtSession;
       const loaded = sessionOver(module, native, () => open.delete(loaded));
       open.add(loaded);
@@ -91,12 +91,21 @@ function sessionOver(module: OrtModule, native: OrtSession, onClose: () => void)
   };
 }
 
-/** ONNX Runtime's own names for the options of a session. */
-export function sessionOptions({ externalData, optimization = "all" }: LoadOptions): Record<string, unknown> {
+/** ONNX Runtime's own names for the options of a session, `given` ones among them. */
+export function sessionOptions(
+  { externalData, optimization = "all", without = [] }: LoadOptions,
+  given: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
   const options: Record<string, unknown> = {
     graphOptimizationLevel: optimization === "none" ? "disabled" : optimization,
     executionMode: "sequential",
+    ...given,
   };
+  if (without.length > 0) {
+    const { extra = {} } = given as { extra?: Record<string, unknown> };
+    const ours = { disable_specified_optimizers: without.join(";") };
+    options.extra = { ...extra, optimization: { ...(extra.optimization ?? {}), ...ours } };
+  }
   if (externalData !== undefined)
     options.externalData = Object.entries(externalData).map(([path, data]) => ({ path, data }));
   return options;

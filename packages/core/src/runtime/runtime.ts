@@ -31,6 +31,8 @@ export interface LoadOptions {
   readonly externalData?: Readonly<Record<string, Uint8Array>>;
   /** Trade of start-up against speed; "all" by default. */
   readonly optimization?: "none" | "basic" | "extended" | "all";
+  /** Optimizers left out, by the runtime's own names: to look through a large graph for nothing takes time. */
+  readonly without?: readonly string[];
 }
 
 /** Something that executes ONNX models: ONNX Runtime in a worker thread under Node, onnxruntime-web in a browser. */

@@ -12,11 +12,13 @@ import {
 import { clipNorm } from "../optim/clip.ts";
 import { initialState, type Optimizer } from "../optim/optimizer.ts";
 import { constant, type Schedule } from "../optim/schedules.ts";
-import type { Feeds, Results, Runtime, Session } from "../runtime/runtime.ts";
+import type { Feeds, Runtime, Session } from "../runtime/runtime.ts";
 import { float32, type Tensor } from "../tensor.ts";
 import { ahead } from "./ahead.ts";
 import { type Statistics, type TrainedBatchNorms, updateStatistics } from "./batch-norms.ts";
+import { idleOptimizers } from "./idle-optimizers.ts";
 import { type Anchor, anchoring } from "./l2-sp.ts";
+import { type Packing, packing } from "./packing.ts";
 import type { TrainingPlan } from "./plan.ts";
 import { copied, copyState, type Parameters, type TrainingState } from "./state.ts";
 
@@ -95,12 +97,11 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
   arena.data.set(state.parameters);
   state.parameters = arena.data;
   const anchor = options.anchor ? anchoring(arena, options.anchor) : null;
-  const feeds = Object.fromEntries(arena.slots.map((slot) => [slot.name, tensorAt(arena.data, slot)]));
-  const sessions = new Map<TrainingPlan, Promise<Session>>();
-  const sessionOf = (one: TrainingPlan): Promise<Session> => {
-    let session = sessions.get(one);
-    if (!session) sessions.set(one, (session = options.runtime.load(writeModel(one.model))));
-    return session;
+  const executables = new Map<TrainingPlan, Promise<Executable>>();
+  const executableOf = (one: TrainingPlan): Promise<Executable> => {
+    let made = executables.get(one);
+    if (!made) executables.set(one, (made = executable(one, arena, options.runtime)));
+    return made;
   };
   const finish = (reason: Trained["reason"]): Trained => ({
     parameters:
@@ -131,16 +132,10 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
         loss = 0;
       };
       for await (const batch of ahead(options.batches(state.epoch, state.batch), BATCHES_AHEAD)) {
-        const used = options.planFor?.(batch) ?? plan;
-        const results = await accumulated(
-          await sessionOf(used),
-          used,
-          arena,
-          { ...feeds, ...batch },
-          sum,
-          pending === 0,
-        );
-        const one = Number(results[used.loss]!.data[0]);
+        const { session, packed } = await executableOf(options.planFor?.(batch) ?? plan);
+        const results = await session.run({ ...packed.feeds(), ...batch });
+        gather(arena, sum, packed.gradientOf(results), pending === 0);
+        const one = packed.loss(results);
         if (!Number.isFinite(one))
           throw new InputError(
             `the loss is ${one} at step ${state.step + 1}; lower the learning rate, clip the gradients or look for broken inputs`,
@@ -169,8 +164,8 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
     }
     return finish("epochs");
   } finally {
-    for (const session of await Promise.allSettled(sessions.values()))
-      if (session.status === "fulfilled") await session.value.close();
+    for (const made of await Promise.allSettled(executables.values()))
+      if (made.status === "fulfilled") await made.value.session.close();
   }
 }
 
@@ -197,18 +192,16 @@ async function endEpoch(
   state.total = 0;
 }
 
-/** Puts or adds the gradients of one batch into `sum`; returns all results of the run. */
-async function accumulated(
-  session: Session,
-  plan: TrainingPlan,
-  arena: Arena,
-  feeds: Feeds,
-  sum: Numbers,
-  isFirst: boolean,
-): Promise<Results> {
-  const results = await session.run(feeds);
-  gather(arena, sum, (name) => results[plan.gradients.get(name)!]!.data as Float32Array, isFirst);
-  return results;
+/** A plan that runs. */
+interface Executable {
+  readonly session: Session;
+  readonly packed: Packing;
+}
+
+async function executable(plan: TrainingPlan, arena: Arena, runtime: Runtime): Promise<Executable> {
+  const packed = packing(plan, arena, runtime.device);
+  const without = idleOptimizers(packed.model.graph);
+  return { packed, session: await runtime.load(writeModel(packed.model), { without }) };
 }
 
 /** A copy of a state; what the optimizer remembers lies beside the arena. */

@@ -138,7 +138,7 @@ async function load(
 ): Promise<Names> {
   const bytes = Uint8Array.prototype.slice.call(model); // the caller keeps its own; a Buffer's slice would be a view
   try {
-    const options = { ...settings, ...sessionOptions(loading) };
+    const options = sessionOptions(loading, settings);
     return (await thread.ask("load", { session, model: bytes, options }, [bytes.buffer])) as Names;
   } catch (error) {
     if (!thread.alive()) throw error;
