@@ -49,7 +49,7 @@ export const backboneFlags = {
     default: null,
     min: 1,
     max: 4096,
-    about: "rows a run of the network (default: 8)",
+    about: "rows a run of the network (default: 2 images or 8 texts)",
   },
   assume: {
     type: "choice",

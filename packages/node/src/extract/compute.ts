@@ -18,7 +18,8 @@ export interface Wanted {
 export interface ComputeOptions<W extends Wanted> {
   readonly rows: readonly Row[];
   readonly preprocessor: Preprocessor;
-  readonly session: Session;
+  /** May still be loading: rows are read meanwhile. */
+  readonly session: Session | Promise<Session>;
   /** Runs the session executes at the same time. */
   readonly lanes: number;
   readonly batchSize: number;
@@ -45,7 +46,7 @@ export async function compute<W extends Wanted>(
   wanted: readonly W[],
   options: ComputeOptions<W>,
 ): Promise<void> {
-  const { session, outputs, signal } = options;
+  const { outputs, signal } = options;
   const batches = batchesOf(wanted, options);
   const ready: Promise<Prepared<W>>[] = [];
   const start = () => {
@@ -60,6 +61,7 @@ export async function compute<W extends Wanted>(
   try {
     for (let current = ready.shift(); current !== undefined; current = ready.shift()) {
       const { feeds, kept } = await current;
+      const session = await options.session;
       signal?.throwIfAborted();
       // One run more than there are lanes is handed over, so that the network never waits.
       const answer = feeds === null ? null : session.run(feeds, outputs, { transfer: true });

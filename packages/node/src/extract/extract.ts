@@ -10,6 +10,7 @@ import {
   type Preprocessor,
   type Row,
   type Runtime,
+  type Session,
 } from "@graft-ml/core";
 import { compute, named } from "./compute.ts";
 import { contentHash } from "./content.ts";
@@ -31,7 +32,7 @@ export interface ExtractOptions {
   /** Folder for feature files and manifest.json; without it features are only returned. */
   readonly output?: string;
   readonly format?: FeatureFormat;
-  /** Rows a run of the network, and part of the cache's key. */
+  /** Rows a run of the network, and part of the cache's key; `batchOf` where left out. */
   readonly batchSize?: number;
   /** At a row that cannot be read: stop with an InputError that names it, or leave it out and list it. */
   readonly onError?: "stop" | "skip";
@@ -81,14 +82,24 @@ export async function extractFeatures(options: ExtractOptions): Promise<Extracte
     options.cache === null && output === undefined ? await mkdtemp(join(tmpdir(), "graft-")) : null;
   const root = options.cache ?? temporary ?? join(output!, ".work");
   const segments = await openSegments(join(root, cacheKey(options)));
+  const network = lazily(() => {
+    const { runtime, model, externalData } = options;
+    return runtime.load(model, externalData === undefined ? {} : { externalData });
+  });
   const release = async () => {
+    await network.close();
     await segments.close();
     if (temporary !== null) await rm(temporary, { recursive: true, force: true });
   };
   try {
     const failures = new Map<number, string>();
-    const keys = await contentKeys(rows, onError, failures, signal);
-    const computed = await fill(options, segments, keys, failures, (done) => onProgress?.(done, rows.length));
+    const keys = await contentKeys(rows, onError, failures, signal, (key) => {
+      // The network loads while the rest is looked up.
+      if (!segments.has(key)) void network.get();
+    });
+    const onDone = (done: number) => onProgress?.(done, rows.length);
+    const computed = await fill(options, network.get, segments, keys, failures, onDone);
+    await network.close();
     for (const [i, key] of keys.entries()) {
       // A row equal to one that could not be read.
       if (key !== null && !segments.has(key) && !failures.has(i))
@@ -131,19 +142,45 @@ function onlyOutput({ cache, output }: ExtractOptions): boolean {
   return cache === null && output !== undefined;
 }
 
+/**
+ * Rows a run of a network where nothing else is asked for. Of images two: a convolutional network's maps of more do not stay
+ * in a core's cache (docs/extraction.md has the figures).
+ */
+export function batchOf(kind: Preprocessor["kind"]): number {
+  return kind === "image" ? 2 : 8;
+}
+
 /** Folder of the cache for one network, layer, preprocessing and batch size. */
 function cacheKey({
   modelHash,
   layer,
   preprocessor,
-  batchSize = DEFAULT_BATCH,
+  batchSize = batchOf(preprocessor.kind),
   runtime,
 }: ExtractOptions): string {
   const parts = [VERSION, modelHash, layer, preprocessor.fingerprint, batchSize, runtime.device];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 40);
 }
 
-const DEFAULT_BATCH = 8;
+/** Something made when it is first asked for. */
+function lazily(make: () => Promise<Session>) {
+  let made: Promise<Session> | null = null;
+  return {
+    get(): Promise<Session> {
+      if (made === null) {
+        made = make();
+        made.catch(() => {}); // whoever awaits it hears of it
+      }
+      return made;
+    },
+    async close(): Promise<void> {
+      const session = await made?.catch(() => null);
+      made = null;
+      await session?.close();
+    },
+  };
+}
+
 const HASHES_IN_FLIGHT = 8;
 
 async function contentKeys(
@@ -151,6 +188,7 @@ async function contentKeys(
   onError: "stop" | "skip",
   failures: Map<number, string>,
   signal: AbortSignal | undefined,
+  onKey: (key: string) => void,
 ): Promise<(string | null)[]> {
   const keys = Array<string | null>(rows.length).fill(null);
   let next = 0;
@@ -159,7 +197,9 @@ async function contentKeys(
       signal?.throwIfAborted();
       const i = next++;
       try {
-        keys[i] = await contentHash(rows[i]!.input);
+        const key = await contentHash(rows[i]!.input);
+        keys[i] = key;
+        onKey(key);
       } catch (error) {
         if (!(error instanceof InputError)) throw error;
         const reason = named(rows[i]!, error);
@@ -175,21 +215,14 @@ async function contentKeys(
 /** Computes what is not kept yet; returns how many rows that were. */
 async function fill(
   options: ExtractOptions,
+  network: () => Promise<Session>,
   segments: Segments,
   keys: readonly (string | null)[],
   failures: Map<number, string>,
   onDone: (done: number) => void,
 ): Promise<number> {
-  const {
-    rows,
-    runtime,
-    model,
-    externalData,
-    batchSize = DEFAULT_BATCH,
-    preprocessor,
-    onError = "stop",
-    signal,
-  } = options;
+  const { rows, runtime, preprocessor, onError = "stop", signal } = options;
+  const { batchSize = batchOf(preprocessor.kind) } = options;
   if (!Number.isInteger(batchSize) || batchSize < 1)
     throw new InputError(`batchSize must be a whole number from 1, got ${batchSize}`);
   const wanted: { index: number; key: string }[] = [];
@@ -217,13 +250,12 @@ async function fill(
     }
     await segments.add(all, joined);
   };
-  const session = await runtime.load(model, externalData === undefined ? {} : { externalData });
   let computed = 0;
   try {
     await compute(wanted, {
       rows,
       preprocessor,
-      session,
+      session: network(),
       lanes: runtime.lanes ?? 1,
       batchSize,
       outputs: ["features"],
@@ -247,7 +279,6 @@ async function fill(
     });
   } finally {
     if (pending.keys.length > 0) await flush(); // also where it was stopped: the next call goes on from here
-    await session.close();
   }
   return computed;
 }

@@ -1,4 +1,4 @@
 export { contentHash } from "./content.ts";
-export { type ExtractedFeatures, type ExtractOptions, extractFeatures } from "./extract.ts";
+export { batchOf, type ExtractedFeatures, type ExtractOptions, extractFeatures } from "./extract.ts";
 export { npyBlocks } from "./npy-blocks.ts";
 export type { FeatureFormat } from "./output.ts";

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { type Input, InputError } from "@graft-ml/core";
-import sharp from "sharp";
+import sharp, { type Sharp } from "sharp";
 import { decodeBmp, isBmp } from "./bmp.ts";
+import { jpegFrame } from "./jpeg.ts";
 import { readRawImage } from "./raw.ts";
 import type { Pixels } from "./resample.ts";
 
@@ -55,14 +56,31 @@ async function decodeWithSharp(bytes: Uint8Array, wanted: (size: Size) => Size):
     limitInputPixels: MOST_PIXELS,
     ignoreIcc: true,
   }).autoOrient();
-  const { autoOrient, space } = await image.metadata();
-  const target = wanted(autoOrient);
-  const times = Math.min(autoOrient.width / target.width, autoOrient.height / target.height);
-  if (times >= LARGE)
-    image.resize(target.width * SMALLEST, target.height * SMALLEST, { fit: "fill", kernel: "linear" });
-  if (space !== "b-w") image.toColourspace("srgb");
+  const reducing = isPlain(bytes, wanted) ? null : await reductionOf(image, wanted);
+  if (reducing !== null) image.resize(reducing.width, reducing.height, { fit: "fill", kernel: "linear" });
   const { data, info } = await image.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
   return { width: info.width, height: info.height, channels: info.channels, data };
+}
+
+/** Whether an image is a JPEG in colour that is not large, so that there is nothing to ask before it is decoded. */
+function isPlain(bytes: Uint8Array, wanted: (size: Size) => Size): boolean {
+  const frame = jpegFrame(bytes);
+  if (frame === null || frame.components !== 3) return false;
+  const turned = { width: frame.height, height: frame.width };
+  return [frame, turned].every((size) => timesLarger(size, wanted(size)) < LARGE);
+}
+
+/** The size to reduce an image to while it is decoded, or null; grey stays grey, all else becomes sRGB. */
+async function reductionOf(image: Sharp, wanted: (size: Size) => Size): Promise<Size | null> {
+  const { autoOrient, space } = await image.metadata();
+  if (space !== "b-w") image.toColourspace("srgb");
+  const target = wanted(autoOrient);
+  if (timesLarger(autoOrient, target) < LARGE) return null;
+  return { width: target.width * SMALLEST, height: target.height * SMALLEST };
+}
+
+function timesLarger(size: Size, target: Size): number {
+  return Math.min(size.width / target.width, size.height / target.height);
 }
 
 function firstLine(error: unknown): string {

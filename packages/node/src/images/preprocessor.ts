@@ -32,6 +32,7 @@ export function imagePreprocessor({ config, input, dtype = "float32" }: ImagePre
   const shape =
     input.layout === "NCHW" ? [settings.channels, height, width] : [height, width, settings.channels];
   sharp.concurrency(1);
+  sharp.cache(false); // of operations: no image comes twice
   const fingerprint = createHash("sha256")
     .update(JSON.stringify([VERSION, settings, dtype, input.layout, input.name, sharp.versions]))
     .digest("hex");

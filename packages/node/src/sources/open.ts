@@ -1,6 +1,7 @@
 import { InputError, listLayers, type Pooling, type Row, type Runtime } from "@graft-ml/core";
 import { type BackboneOptions, type Modality, resolveBackbone } from "../backbones/index.ts";
 import type { JsonObject } from "../backbones/json.ts";
+import { batchOf } from "../extract/index.ts";
 import { centreCropped, type Framing } from "./framing.ts";
 import { modelOf, networkSource } from "./network.ts";
 import { pixelSource, tfidfSource } from "./raw.ts";
@@ -17,7 +18,7 @@ export interface SourceOptions {
   readonly pooling?: Pooling;
   /** Which part of an image is seen, as stated where left out. */
   readonly framing?: Framing;
-  /** Rows a run of the network, 8 where left out. */
+  /** Rows a run of the network, `batchOf` where left out. */
   readonly batchSize?: number | null;
   /** Folder of the cache for features; null keeps nothing. */
   readonly cache?: string | null;
@@ -26,7 +27,6 @@ export interface SourceOptions {
   readonly backbone?: Omit<BackboneOptions, "modality">;
 }
 
-const BATCH = 8;
 /** Layers compared where the choice is left open: the default one and others spread over the depth. */
 const COMPARED = 5;
 
@@ -64,7 +64,8 @@ async function open(
   }
   const backbone = await resolveBackbone(spec, { ...options.backbone, modality });
   const framings = framingsOf(options.framing ?? "stated", backbone.preprocessorConfig);
-  const network = { backbone, runtime, cache, pooling, maxLength, batchSize: options.batchSize ?? BATCH };
+  const batchSize = options.batchSize ?? batchOf(modality);
+  const network = { backbone, runtime, cache, pooling, maxLength, batchSize };
   if (layers !== "auto")
     return framings.flatMap((framing) =>
       layers.map((layer) => networkSource({ ...network, layer, framing })),
