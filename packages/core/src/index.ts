@@ -14,7 +14,6 @@ export * from "./data/natural.ts";
 export { type NearGroup, type NearPair, nearGroups, nearKeys } from "./data/near.ts";
 export { type ImagePrint, imagePrint, NEAR_IMAGE, nearImages, PRINT_SIDE } from "./data/near-images.ts";
 export { comparableText, NEAR_TEXT, nearTexts } from "./data/near-texts.ts";
-export { type NpyHeader, npyHeader, readNpy, readNpyHeader, writeNpy } from "./data/npy.ts";
 export * from "./data/parts.ts";
 export type { Pixels, PixelWindow } from "./data/pixels.ts";
 export * from "./data/safetensors.ts";
@@ -55,6 +54,7 @@ export { consumers, type PruneOptions, producers, prune, type Use } from "./ir/p
 export { type InferOptions, type Inferred, inferShapes } from "./ir/shapes.ts";
 export { validate } from "./ir/validate.ts";
 export * from "./metrics.ts";
+export { type NpyHeader, npyHeader, readNpy, readNpyHeader, writeNpy } from "./npy.ts";
 export { externalFiles } from "./onnx/external-files.ts";
 export { type ReadModelOptions, readModel } from "./onnx/read.ts";
 export { readTensor, writeTensor } from "./onnx/tensor.ts";
@@ -96,3 +96,27 @@ export { type Parameters, readState, type TrainingState, writeState } from "./tr
 export { type StepEvent, type Trained, type TrainOptions, train } from "./training/train.ts";
 export * from "./training/transfer-parameters.ts";
 export { layerRates, unfreezingStages } from "./training/unfreezing.ts";
+export type { ByteSource } from "./words/byte-reader.ts";
+export {
+  type AnalogyScore,
+  type AnalogySection,
+  analogyScores,
+  readAnalogies,
+  readWordPairs,
+  type SimilarityScore,
+  similarityScore,
+  type WordPair,
+} from "./words/evaluate-vectors.ts";
+export { ANALOGY_METHODS, type AnalogyMethod, analogyWords, nearestWords } from "./words/nearest.ts";
+export { VECTOR_STORAGES, type VectorStorage } from "./words/npz-vectors.ts";
+export { readWordVectors } from "./words/read-vectors.ts";
+export type { ReadVectorsOptions, VectorsRead } from "./words/row-collector.ts";
+export { type SubwordShape, type Subwords, subwordBuckets } from "./words/subwords.ts";
+export { type Neighbour, type WordIndex, wordIndex } from "./words/word-index.ts";
+export { takeWords, type WordVectors, type WordVectorsParts, wordVectors } from "./words/word-vectors.ts";
+export {
+  VECTOR_FORMATS,
+  type VectorFormat,
+  vectorFormatOf,
+  writeWordVectors,
+} from "./words/write-vectors.ts";

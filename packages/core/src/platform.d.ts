@@ -9,6 +9,18 @@ declare global {
     constructor(label?: string, options?: { fatal?: boolean; ignoreBOM?: boolean });
     decode(bytes?: Uint8Array, options?: { stream?: boolean }): string;
   }
+  class DecompressionStream {
+    constructor(format: "deflate-raw");
+    readonly writable: {
+      getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> };
+    };
+    readonly readable: {
+      getReader(): {
+        read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array }>;
+        cancel(): Promise<void>;
+      };
+    };
+  }
   namespace WebAssembly {
     class Module {
       constructor(bytes: Uint8Array<ArrayBuffer>);

@@ -21,3 +21,4 @@ export * from "./sources/index.ts";
 export * from "./texts/index.ts";
 export * from "./training/index.ts";
 export { VERSION } from "./version.ts";
+export * from "./words/index.ts";

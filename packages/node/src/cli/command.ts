@@ -12,7 +12,7 @@ export class UsageError extends Error {
  */
 export interface Command<O extends Options = Options> {
   readonly about: string;
-  /** Names of the operands, in order; one ending in "?" may be left out, one ending in "…" takes all that follow. */
+  /** Names of the operands, in order; one ending in "?" may be left out, one ending in "…" or "…?" takes all that follow. */
   readonly operands: readonly string[];
   readonly options: O;
   readonly example: string;
@@ -126,7 +126,7 @@ function readFlag(
 
 function checkOperands(name: string, definition: Command, operands: readonly string[]): void {
   const required = definition.operands.filter((operand) => !operand.endsWith("?"));
-  const many = definition.operands.at(-1)?.endsWith("…") ?? false;
+  const many = /…\??$/.test(definition.operands.at(-1) ?? "");
   const missing = required[operands.length];
   if (missing !== undefined) throw new UsageError(`graft ${name}: ${missing.replace("…", "")} is missing`);
   if (!many && operands.length > definition.operands.length) {

@@ -7,4 +7,5 @@ export { predict } from "./predict.ts";
 export { pretrain } from "./pretrain.ts";
 export { report } from "./report.ts";
 export { train } from "./train.ts";
+export { vectors } from "./vectors.ts";
 export { verify } from "./verify.ts";

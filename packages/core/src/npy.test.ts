@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { float32 } from "../tensor.ts";
 import { readNpy, writeNpy } from "./npy.ts";
+import { float32 } from "./tensor.ts";
 
 test("what is written is read again, and laid out as NumPy lays it out", () => {
   const tensor = float32([2, 3], [1, -0, 2.5, Number.NaN, 5, 1e-40]);

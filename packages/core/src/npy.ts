@@ -1,11 +1,13 @@
-import { InputError } from "../errors.ts";
-import type { Tensor } from "../tensor.ts";
+import { InputError } from "./errors.ts";
+import type { Tensor } from "./tensor.ts";
 
 /** Element types of NumPy's files that are read and written, by their descriptions there. */
 const types = {
   "<f4": { dtype: "float32", bytes: 4, Array: Float32Array },
+  "<f2": { dtype: "float16", bytes: 2, Array: Uint16Array },
   "<f8": { dtype: "float64", bytes: 8, Array: Float64Array },
   "<i4": { dtype: "int32", bytes: 4, Array: Int32Array },
+  "|i1": { dtype: "int8", bytes: 1, Array: Int8Array },
   "|u1": { dtype: "uint8", bytes: 1, Array: Uint8Array },
 } as const;
 

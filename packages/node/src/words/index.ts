@@ -1,0 +1,1 @@
+export { readVectorsFile, writeVectorsFile } from "./vector-files.ts";
