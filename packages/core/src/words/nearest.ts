@@ -3,6 +3,7 @@ import { highest, type Neighbour, type WordIndex } from "./word-index.ts";
 
 /** How an analogy is answered: by a sum of cosines, or by a product (Levy and Goldberg 2014). */
 export const ANALOGY_METHODS = ["add", "multiply"] as const;
+/** One of the ways to answer analogies. */
 export type AnalogyMethod = (typeof ANALOGY_METHODS)[number];
 
 /** Keeps the denominator of 3CosMul from 0, as in the paper. */

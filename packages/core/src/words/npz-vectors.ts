@@ -11,6 +11,7 @@ import type { WordVectors } from "./word-vectors.ts";
 
 /** How numbers are kept in a file. */
 export const VECTOR_STORAGES = ["float32", "float16", "int8"] as const;
+/** One of the ways to keep numbers. */
 export type VectorStorage = (typeof VECTOR_STORAGES)[number];
 
 /**

@@ -6,6 +6,7 @@ import type { WordVectors } from "./word-vectors.ts";
 
 /** Forms of a file of vectors that are written. */
 export const VECTOR_FORMATS = ["word2vec-text", "word2vec-binary", "glove", "npz"] as const;
+/** One of the forms that are written. */
 export type VectorFormat = (typeof VECTOR_FORMATS)[number];
 
 /** The form that a file's name asks for: `.txt` and `.vec`, `.bin`, `.glove`, `.npz`. Throws an InputError for other names. */

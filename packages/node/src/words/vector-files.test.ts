@@ -42,7 +42,7 @@ test("graft vectors answers, scores and converts, for people and as JSON", async
   await writeVectorsFile(at("v.txt"), vectors);
   const { out } = await graft("vectors", "analogy", at("v.txt"), "man", "king", "woman", "--quiet");
   expect(out).toMatch(/man is to king as woman is to\n {2}0\.971 {2}queen/);
-  writeFileSync(at("pairs.tsv"), "man\twoman\t8\nking\tqueen\t9\nman\ttree\t1\nking\tlamp\t2\n");
+  writeFileSync(at("pairs.tsv"), "man\twoman\t8\nking\tqueen\t9\nman\ttree\t8.5\nking\tlamp\t2\n");
   writeFileSync(at("questions.txt"), ": family\nman king woman queen\n: gram1\nman king lamp queen\n");
   const scored = await graft(
     ..."vectors eval --json --quiet".split(" "),
