@@ -45,12 +45,12 @@ WIDE = X.astype(np.float64)  # liblinear would convert to float64 itself
 answer({"version": sklearn.__version__})
 for line in sys.stdin:
     question = json.loads(line)
-    strength = question["strength"]
+    strength, tolerance = question["strength"], question["tolerance"]
     begin, cpu = time.perf_counter(), time.process_time()
     if question["head"] == "logistic":
-        model = LogisticRegression(C=strength, max_iter=10_000).fit(X, Y)
+        model = LogisticRegression(C=strength, tol=tolerance, max_iter=10_000).fit(X, Y)
     else:
-        model = LinearSVC(C=strength, dual="auto", max_iter=10_000).fit(WIDE, Y)
+        model = LinearSVC(C=strength, tol=tolerance, dual="auto", max_iter=10_000).fit(WIDE, Y)
     seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
     found = np.fromfile(question["found"], np.float32).reshape(COLUMNS + 1, CLASSES)
     theirs = objective(question["head"], model.coef_, model.intercept_, strength)

@@ -8,6 +8,7 @@ import { solveBlocks } from "./linear-blocks.ts";
 import { linearRows } from "./linear-rows.ts";
 import { type Solution, solveLinear, unsolved } from "./linear-solver.ts";
 import { appendNormalised, normalised } from "./normalise.ts";
+import { rooted } from "./rooted.ts";
 import { logSoftmax, softmaxLoss } from "./softmax-loss.ts";
 import { type ChosenStrength, chooseStrength } from "./strength.ts";
 
@@ -41,7 +42,7 @@ const options = {
  * apart: there the coefficients are an average over strengths, by weights proportional to exp(−total held-out loss), the
  * pseudo-BMA weights of Yao et al. 2018 (doi:10.1214/17-BA1091).
  */
-export const logistic: Head = {
+export const logistic: Head = rooted("logistic", {
   about: "multinomial logistic regression with an L2 penalty, its strength by cross-validation",
   options,
   async fit(features, labels, given, context) {
@@ -96,7 +97,7 @@ export const logistic: Head = {
       chosen: { strength, ...unsolved(distance) },
     });
   },
-};
+});
 
 type Held = [scores: Float64Array, labels: Int32Array, weights: Float64Array];
 

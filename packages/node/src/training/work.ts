@@ -144,7 +144,8 @@ export async function workOf(options: FineTuneOptions, settings: FineTuneSetting
     async headFor(members) {
       if (method === "full" || method === "scratch") return zeroHead(dimensionOf(trunk), classes.length);
       const all = await featuresOf();
-      const given = strength === null ? {} : { strength };
+      // Roots of features are not trained through: at 0 they have no slope.
+      const given = { root: "off", ...(strength === null ? {} : { strength }) };
       const { weights } = context;
       const head = await heads.logistic.fit(
         takeFeatures(all, members),
