@@ -87,6 +87,20 @@ export { initialise } from "./training/initialise.ts";
 export type { Anchor } from "./training/l2-sp.ts";
 export * from "./training/lora.ts";
 export * from "./training/losses.ts";
+export * from "./training/multitask/affinity.ts";
+export type { TaskSampler } from "./training/multitask/samplers.ts";
+export * as taskSamplers from "./training/multitask/samplers.ts";
+export * from "./training/multitask/schedule.ts";
+export * from "./training/multitask/train-tasks.ts";
+export {
+  innerProduct,
+  type JointStep,
+  type LossWeighting,
+  type StepPart,
+  sharedSlots,
+  type WeightingMemory,
+} from "./training/multitask/weighting.ts";
+export * as lossWeightings from "./training/multitask/weightings/index.ts";
 export { type Batch, batchesOf, type OrderOptions } from "./training/order.ts";
 export * from "./training/parameters.ts";
 export { type PlanOptions, planTraining, type TrainingPlan, withParameters } from "./training/plan.ts";

@@ -28,6 +28,8 @@ export interface TrainingState {
   statistics: Statistics;
   /** Score of the best epoch, and the parameters it had. */
   best: { score: number; epoch: number; parameters: Numbers; statistics: Statistics } | null;
+  /** What a training of its own kind remembers beside that, by name. */
+  extra?: Record<string, Float64Array>;
 }
 
 /** A copy that later steps do not change. */
@@ -40,6 +42,7 @@ export function copyState(state: TrainingState): TrainingState {
     optimizer: copied(state.optimizer),
     average: state.average?.slice() ?? null,
     statistics: copied(state.statistics),
+    ...(state.extra && { extra: copied(state.extra) }),
     best: state.best && {
       ...state.best,
       parameters: state.best.parameters.slice(),
@@ -73,6 +76,7 @@ export function writeState(state: TrainingState, about = ""): Uint8Array<ArrayBu
   put("parameters", state.parameters);
   for (const [name, data] of Object.entries(state.optimizer)) put(`optimizer/${name}`, data);
   for (const [name, data] of Object.entries(state.statistics)) put(`statistics/${name}`, data);
+  for (const [name, data] of Object.entries(state.extra ?? {})) put(`extra/${name}`, data);
   if (state.average) put("average", state.average);
   if (best) {
     put("best", Float64Array.of(best.score, best.epoch));
@@ -108,6 +112,7 @@ export function readState(bytes: Uint8Array, about?: string, where = "the checkp
     );
   const [step, epoch, batch, total] = numbers("count") as unknown as [number, number, number, number];
   const best = tensors.has("best") ? numbers("best") : null;
+  const extra = under<Float64Array>("extra/");
   return {
     step,
     epoch,
@@ -119,6 +124,7 @@ export function readState(bytes: Uint8Array, about?: string, where = "the checkp
     optimizer: under("optimizer/"),
     average: tensors.has("average") ? numbers("average") : null,
     statistics: under<Float32Array>("statistics/"),
+    ...(Object.keys(extra).length > 0 && { extra }),
     best: best && {
       score: best[0]!,
       epoch: best[1]!,

@@ -92,7 +92,9 @@ export interface Trained {
 export async function train(plan: TrainingPlan, options: TrainOptions): Promise<Trained> {
   const { accumulate = 1, schedule = constant(), evaluate, batchNorms } = options;
   const arena = arenaOf(plan.parameters, options.training);
-  const state = options.resume ? resumed(arena, options, options.resume) : start(arena, options);
+  const state = options.resume
+    ? resumed(arena, options, options.resume)
+    : start(arena, options, batchNorms?.statistics);
   const sum = zerosFor(arena);
   arena.data.set(state.parameters);
   state.parameters = arena.data;
@@ -170,10 +172,10 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
 }
 
 /** Batches made ready while others run. */
-const BATCHES_AHEAD = 2;
+export const BATCHES_AHEAD = 2;
 
 /** Closes the books of an epoch; the state then is that of the next one's beginning. */
-async function endEpoch(
+export async function endEpoch(
   state: TrainingState,
   arena: Arena,
   evaluate: TrainOptions["evaluate"],
@@ -205,7 +207,11 @@ async function executable(plan: TrainingPlan, arena: Arena, runtime: Runtime): P
 }
 
 /** A copy of a state; what the optimizer remembers lies beside the arena. */
-function resumed(arena: Arena, { optimizer }: TrainOptions, from: TrainingState): TrainingState {
+export function resumed(
+  arena: Arena,
+  { optimizer }: Pick<TrainOptions, "optimizer">,
+  from: TrainingState,
+): TrainingState {
   if (from.parameters.length !== arena.data.length)
     throw new InputError("the checkpoint is of another set of parameters; start anew or train the same ones");
   const remembered = initialState(optimizer, arena);
@@ -213,10 +219,14 @@ function resumed(arena: Arena, { optimizer }: TrainOptions, from: TrainingState)
   return { ...copyState(from), optimizer: remembered };
 }
 
-function start(arena: Arena, { optimizer, ema, batchNorms }: TrainOptions): TrainingState {
+/** The state that training begins with. */
+export function start(
+  arena: Arena,
+  { optimizer, ema }: Pick<TrainOptions, "optimizer" | "ema">,
+  learnt: ReadonlyMap<string, Tensor> = new Map(),
+): TrainingState {
   const statistics: Statistics = {};
-  for (const [name, { data }] of batchNorms?.statistics ?? [])
-    statistics[name] = (data as Float32Array).slice();
+  for (const [name, { data }] of learnt) statistics[name] = (data as Float32Array).slice();
   return {
     step: 0,
     epoch: 0,
@@ -232,11 +242,13 @@ function start(arena: Arena, { optimizer, ema, batchNorms }: TrainOptions): Trai
   };
 }
 
-function average(kept: Numbers, now: Numbers, share: number): void {
+/** kept ← share · kept + (1 − share) · now, in place. */
+export function average(kept: Numbers, now: Numbers, share: number): void {
   for (let i = 0; i < kept.length; i++) kept[i] = share * kept[i]! + (1 - share) * now[i]!;
 }
 
-function parametersIn(arena: Arena, data: Numbers, statistics: Statistics): Parameters {
+/** A copy of an arena's numbers, and of statistics, by name. */
+export function parametersIn(arena: Arena, data: Numbers, statistics: Statistics): Parameters {
   const copy = data.slice();
   const trained = new Map(arena.slots.map((slot) => [slot.name, tensorAt(copy, slot)]));
   for (const [name, values] of Object.entries(statistics))
