@@ -4,7 +4,10 @@ import { type TrainOptions, train } from "./train.ts";
 
 /** How learning rates are tried. */
 export interface RateFinderOptions
-  extends Pick<TrainOptions, "runtime" | "optimizer" | "settings" | "batches" | "training" | "clip"> {
+  extends Pick<
+    TrainOptions,
+    "runtime" | "optimizer" | "settings" | "batches" | "planFor" | "training" | "clip"
+  > {
   readonly from?: number;
   readonly to?: number;
   /** Steps between both, each by the same factor. */

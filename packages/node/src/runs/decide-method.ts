@@ -1,4 +1,5 @@
 import type { Method } from "../training/index.ts";
+import { isSmall } from "../training/methods.ts";
 import { fixedFeatures, heldOutLosses } from "./cross-validate.ts";
 import type { Learnt, Stage } from "./learn.ts";
 
@@ -53,6 +54,12 @@ export async function decideMethod(stage: Stage, learnt: Learnt): Promise<Decisi
     return frozen(
       `the network stays frozen: its features explain ${share} of the labels of held-out training rows, so there is little to gain`,
     );
+  if (isSmall(source.trunk))
+    return {
+      method: "lp-ft",
+      settings: {},
+      reason: `${labels} labels a class, and frozen features explain ${share} of the labels of held-out training rows: tried was training the upper blocks, and all of them, for the network is small`,
+    };
   const depth = labels < 30 ? 1 : labels < 300 ? 2 : 4;
   return {
     method: "lp-ft",

@@ -1,6 +1,6 @@
 import { kFold, splitDataset } from "@graft-ml/core";
-import type { Defaults } from "./methods.ts";
-import { type Run, run } from "./stages.ts";
+import type { Defaults, Method } from "./methods.ts";
+import { type Run, run, sweptRate } from "./stages.ts";
 import type { Work } from "./work.ts";
 
 /** One depth and learning rate tried. */
@@ -9,7 +9,7 @@ export interface Trial {
   readonly rate: number;
   /** Mean negative log-likelihood of held-out rows: of the start, and after each epoch. */
   readonly losses: readonly number[];
-  /** The same fold by fold; one where rows are held out once. */
+  /** The same fold by fold; one where rows are held out once, fewer where a trial could not win any more. */
   readonly folds: readonly (readonly number[])[];
 }
 
@@ -31,63 +31,83 @@ const FOLDS = 3;
 const HELD_OUT = 0.2;
 /** Epochs without gain after which a run that cannot be repeated ends. */
 const PATIENCE = 5;
+/** Where a sweep finds no rate: the optimizer's usual one. */
+const USUAL_RATE = 1e-3;
 
 /**
  * Chooses depth, learning rate and epochs on held-out training rows by their log loss. Settings that leave nothing open
- * need no choice. Where the lower part is kept, each candidate is trained on three folds and the best trained again on all
- * rows; otherwise one run is scored on a fifth of the rows, and its best epoch stays.
+ * need no choice. Where the lower part is kept, or a small network has few rows, each candidate is trained on three folds
+ * and the best trained again on all rows; otherwise one run, its learning rate found by a sweep, is scored on a fifth of the
+ * rows, and its best epoch stays.
  */
 export async function choose(work: Work, defaults: Defaults): Promise<Choice> {
   const { settings, options } = work;
-  const { epochs, rates, depths } = defaults;
+  const { epochs, rates, depths, isQuick } = defaults;
   const all = Int32Array.from(options.rows.keys());
-  const [depth, rate] = [depths[0]!, rates[0]!];
+  const [depth, rate] = [depths[0]!, rates[0]];
   const nothingOpen = settings.epochs !== null && rates.length === 1 && depths.length === 1;
   if (nothingOpen && settings.patience === null)
-    return { depth, rate, epochs, planned: epochs, reason: "as asked for", trials: [], run: null };
-  const seed = options.seed ?? 0;
-  const keys = options.keys ? { keys: options.keys } : {};
+    return { depth, rate: rate!, epochs, planned: epochs, reason: "as asked for", trials: [], run: null };
   const network = work.networkFor(await work.headFor(all), depth);
   const { isWhole } = await work.inputsFor(network);
-  if (isWhole && network.stages.length === 1) {
-    const { train, test } = splitDataset(options.rows, { fraction: HELD_OUT, seed, ...keys });
-    const patience = settings.patience ?? PATIENCE;
-    const common = { depth, rate, rows: train, heldOut: test, epochs, keep: "best" as const, patience };
-    const made = await run(work, { ...common, name: "training", head: await work.headFor(train) });
-    // Where training starts from nothing the start is no candidate.
-    const isBlank = options.method === "full" || options.method === "scratch";
-    const best = isBlank ? leastAt(made.losses.slice(1)) + 1 : leastAt(made.losses);
-    const trial = { depth: network.depth, rate, losses: made.losses, folds: [made.losses] };
-    const reason = `its epoch of least log loss on ${test.length} held-out training rows`;
-    return { depth, rate, epochs: best, planned: epochs, reason, trials: [trial], run: made };
-  }
-  const folds = kFold(options.rows, { folds: Math.min(FOLDS, options.rows.length), seed, ...keys });
-  const trials: (Trial & { wanted: number | null })[] = [];
+  if (isWhole && !isQuick && network.stages.length === 1) return await scoredOnce(work, defaults);
+  return await scoredOnFolds(work, { ...defaults, rates: rates.length > 0 ? rates : [USUAL_RATE] });
+}
+
+/** One run that learns from four fifths of the rows: its epoch that is best on the others stays. */
+async function scoredOnce(work: Work, { epochs, rates, depths }: Defaults): Promise<Choice> {
+  const { settings, options } = work;
+  const depth = depths[0]!;
+  const { train, test } = splitDataset(options.rows, { fraction: HELD_OUT, ...partsOf(work) });
+  const head = await work.headFor(train);
+  const swept = rates[0] === undefined ? await sweptRate(work, { head, depth, rows: train, epochs }) : null;
+  const rate = rates[0] ?? swept ?? USUAL_RATE;
+  const patience = settings.patience ?? PATIENCE;
+  const common = { depth, rate, rows: train, heldOut: test, epochs, keep: "best" as const, patience };
+  const made = await run(work, { ...common, name: "training", head });
+  const best = isBlank(options.method) ? leastAt(made.losses.slice(1)) + 1 : leastAt(made.losses);
+  const trial = { depth: made.network.depth, rate, losses: made.losses, folds: [made.losses] };
+  const found = swept === null ? "" : "a rate found by a sweep over training rows, and ";
+  const reason = `${found}its epoch of least log loss on ${test.length} held-out training rows`;
+  return { depth, rate, epochs: best, planned: epochs, reason, trials: [trial], run: made };
+}
+
+/** Every candidate on three folds; the best is to be trained again on all rows. */
+async function scoredOnFolds(work: Work, { epochs, rates, depths }: Defaults): Promise<Choice> {
+  const { options } = work;
+  const isStartCandidate = !isBlank(options.method);
+  const folds = kFold(options.rows, { folds: Math.min(FOLDS, options.rows.length), ...partsOf(work) });
+  const trials: (Trial & { readonly wanted: number | null })[] = [];
   for (const wanted of depths)
-    for (const one of rates) {
-      const each: (readonly number[])[] = [];
-      let blocks = 0;
-      for (const [fold, { train, test }] of folds.entries()) {
-        const name = `trial-${wanted ?? "all"}-${one}-fold${fold}`;
-        const head = await work.headFor(train);
-        const common = { depth: wanted, rate: one, epochs, keep: "last" as const };
-        const made = await run(work, { ...common, name, head, rows: train, heldOut: test });
-        each.push(made.losses);
-        blocks = made.network.depth;
-      }
+    for (const rate of rates) {
+      const blocks = work.networkFor(await work.headFor(folds[0]!.train), wanted).depth;
       // A network of fewer blocks than asked for was tried before.
-      if (trials.some((trial) => trial.depth === blocks && trial.rate === one)) continue;
-      const losses = each[0]!.map((_, epoch) => {
-        const sum = folds.reduce((total, { test }, fold) => total + each[fold]![epoch]! * test.length, 0);
-        return sum / options.rows.length;
-      });
-      trials.push({ depth: blocks, rate: one, losses, folds: each, wanted });
-      work.log({ step: "trial", depth: blocks, rate: one, losses, folds: each });
+      if (trials.some((trial) => trial.depth === blocks && trial.rate === rate)) continue;
+      const each: (readonly number[])[] = [];
+      for (const [fold, { train, test }] of folds.entries()) {
+        const name = `trial-${wanted ?? "all"}-${rate}-fold${fold}`;
+        const head = await work.headFor(train);
+        const common = { depth: wanted, rate, epochs, keep: "last" as const };
+        each.push((await run(work, { ...common, name, head, rows: train, heldOut: test })).losses);
+        // What was not better than the start on one fold cannot become so on every fold.
+        if (isStartCandidate && !each[0]!.some((_, epoch) => isBetterEverywhere(each, epoch))) break;
+      }
+      const counts = each.map((_, fold) => folds[fold]!.test.length);
+      const rows = counts.reduce((sum, count) => sum + count, 0);
+      const losses = each[0]!.map(
+        (_, epoch) => counts.reduce((sum, count, fold) => sum + each[fold]![epoch]! * count, 0) / rows,
+      );
+      trials.push({ depth: blocks, rate, losses, folds: each, wanted });
+      work.log({ step: "trial", depth: blocks, rate, losses, folds: each });
     }
-  let best = { trial: trials[0]!, epoch: 0 };
+  // By what is gained over the start: a trial that ended early has seen other rows than the rest.
+  const gain = ({ losses }: Trial, epoch: number) => losses[0]! - losses[epoch]!;
+  let best = { trial: trials[0]!, epoch: 0, gain: isStartCandidate ? 0 : Number.NEGATIVE_INFINITY };
   for (const trial of trials)
-    for (const [epoch, loss] of trial.losses.entries())
-      if (loss < best.trial.losses[best.epoch]! && isBetterEverywhere(trial, epoch)) best = { trial, epoch };
+    for (const epoch of trial.losses.keys())
+      if (epoch > 0 && gain(trial, epoch) > best.gain)
+        if (!isStartCandidate || isBetterEverywhere(trial.folds, epoch))
+          best = { trial, epoch, gain: gain(trial, epoch) };
   return {
     depth: best.trial.wanted,
     rate: best.trial.rate,
@@ -100,8 +120,18 @@ export async function choose(work: Work, defaults: Defaults): Promise<Choice> {
 }
 
 /** Better than the start on every fold: on few rows a better mean alone is mostly luck of one of them. */
-function isBetterEverywhere({ folds }: Trial, epoch: number): boolean {
+function isBetterEverywhere(folds: Trial["folds"], epoch: number): boolean {
   return folds.every((losses) => losses[epoch]! < losses[0]!);
+}
+
+/** Whether training starts from nothing, so that the start is no candidate. */
+function isBlank(method: Method): boolean {
+  return method === "full" || method === "scratch";
+}
+
+function partsOf({ options }: Work) {
+  const { seed = 0, keys } = options;
+  return { seed, ...(keys && { keys }) };
 }
 
 const leastAt = (losses: readonly number[]): number => losses.indexOf(Math.min(...losses));

@@ -178,7 +178,7 @@ describe("fine-tuning", () => {
     const tuned = await fineTune(
       usual({
         rows,
-        settings: { batchSize: 8, learningRate: 3e-3 },
+        settings: { batchSize: 8, learningRate: 3e-3, depth: 2 },
         onLog: (line) => log.push(line),
       }),
     );
@@ -196,7 +196,8 @@ describe("fine-tuning", () => {
           6,
         ); // 15 rows each
     expect(tuned.chosen).toMatchObject({ epochs: best.epochs, depth: 2 });
-    expect(tuned.trials.every(({ losses }) => losses.length === 5)).toBe(true);
+    // Six steps an epoch: of so few rows there are more than four epochs, until they make 120 steps.
+    expect(tuned.trials.every(({ losses }) => losses.length === 21)).toBe(true);
     expect(new Set(tuned.trials.map(({ losses }) => losses[0])).size).toBe(1); // the probe's
     expect(log.filter(({ step }) => step === "trial").length).toBe(1);
     const wild = await fineTune(
@@ -215,13 +216,43 @@ describe("fine-tuning", () => {
     expect(tensors(tried.model)).toEqual(tensors(probe.model));
   });
 
-  test("what trains down to the inputs is scored on a fifth of the rows, and the best epoch's weights stay", async () => {
-    const settings = { learningRate: 0.02, batchSize: 8, flip: true };
+  test("a small network on few rows is trained whole on folds, by rates tried in turn, and again on all rows", async () => {
+    const settings = { batchSize: 8, epochs: 12 };
     const { trials, chosen, model } = await fineTune(usual({ method: "scratch", settings }));
-    const [{ losses }] = trials as [{ losses: number[] }];
+    expect(trials.map(({ rate }) => rate)).toEqual([3e-3, 1e-3]);
+    for (const { losses, folds } of trials) {
+      expect(losses[0]).toBeCloseTo(Math.log(2), 5);
+      expect([folds.length, losses.length]).toEqual([3, 13]);
+    }
+    const least = Math.min(...trials.flatMap(({ losses }) => losses.slice(1)));
+    const best = trials.find(({ rate }) => rate === chosen.learningRate)!;
+    expect(best.losses[chosen.epochs as number]).toBe(least);
+    expect((await quality(model)).loss).toBeLessThan(0.6);
+  });
+
+  test("on more rows, what trains down to the inputs takes its rate from a sweep and is scored on a fifth", async () => {
+    const log: Record<string, unknown>[] = [];
+    const rows = pictures(0, 1005);
+    const settings = { batchSize: 16, epochs: 3 };
+    const options = usual({ method: "scratch", rows, settings, onLog: (line) => log.push(line) });
+    const { trials, chosen, model, reason } = await fineTune(options);
+    const [{ losses, rate }] = trials as [{ losses: number[]; rate: number }];
     expect(losses[0]).toBeCloseTo(Math.log(2), 5);
-    expect(losses[chosen.epochs as number]).toBe(Math.min(...losses));
-    expect((await quality(model)).loss).toBeLessThan(0.45);
+    expect(losses[chosen.epochs as number]).toBe(Math.min(...losses.slice(1)));
+    expect(log.find(({ step }) => step === "sweep")).toEqual({ step: "sweep", rate });
+    expect(rate).toBeGreaterThan(1e-5);
+    expect(rate).toBeLessThan(0.1);
+    expect(reason).toMatch(/sweep.* 201 held-out/);
+    expect((await quality(model)).loss).toBeLessThan(0.3);
+    const again = await fineTune({ ...options, settings: { ...settings, learningRate: 1e-6, patience: 9 } });
+    expect(again.trials[0]!.rate).toBe(1e-6); // what is asked for is not looked for
+  });
+
+  test("a trial that was worse than the start on one fold ends there", async () => {
+    const settings = { batchSize: 8, learningRate: 3, depth: 1, clip: 0 };
+    const { trials, chosen } = await fineTune(usual({ rows: pictures(0, 45), settings }));
+    expect(trials.map(({ folds }) => folds.length)).toEqual([1]);
+    expect(chosen.epochs).toBe(0);
   });
 
   test("LoRA's adapter lies apart and, laid on the probe, is the merged model", async () => {
@@ -245,6 +276,8 @@ describe("fine-tuning", () => {
         learningRate: 0.01,
         batchSize: 8,
         depth: 2,
+        epochs: 5,
+        patience: 9,
         ema: 0.9,
         l2sp: 0.01,
         flip: true,

@@ -30,7 +30,7 @@ export interface FineTuned {
 export async function fineTune(options: FineTuneOptions): Promise<FineTuned> {
   const { rows, method, trunk } = options;
   const settings = resolveSettings("fine-tuning", fineTuneOptions, options.settings);
-  const defaults = defaultsOf(method, settings);
+  const defaults = defaultsOf(method, settings, { rows: rows.length, trunk });
   const work = await workOf(options, settings);
   const all = Int32Array.from(rows.keys());
   const head = await work.headFor(all);

@@ -1,32 +1,30 @@
 import {
+  type Batch,
   batchesOf,
   blockOf,
   classTargets,
-  cloneModel,
   crossEntropy,
   type Feeds,
+  findRate,
   InputError,
   type Model,
   mixup,
   optimizers,
-  type Parameters,
   planTraining,
-  prune,
   type Random,
   type Runtime,
-  type Session,
   type Shape,
   schedules,
-  type Tensor,
   type Trained,
+  type TrainedBatchNorms,
   type TrainingPlan,
   train,
   trainBatchNorms,
-  writeModel,
 } from "@graft-ml/core";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { FineTuneSettings } from "./methods.ts";
 import type { RowInputs } from "./row-inputs.ts";
+import { openScorer } from "./scorer.ts";
 
 /** One training of one part of a network. */
 export interface FitOptions {
@@ -66,8 +64,99 @@ export interface FitOptions {
 
 /** Trains the upper part of a network by cross-entropy with AdamW; the same options give the same bytes. */
 export async function fit(options: FitOptions): Promise<Trained> {
-  const { upper, settings, rows, inputs, labels, classes, random, checkpoints, name, heldOut } = options;
-  const { batchSize, accumulate } = settings;
+  const { settings, checkpoints, name, heldOut } = options;
+  const { accumulate } = settings;
+  const { plan, planFor, batches, order, norms } = await fittingOf(options);
+  const steps = Math.ceil(order(0).length / accumulate);
+  const total = steps * options.epochs;
+  const warm = Math.round(settings.warmup * total);
+  const end = options.stopAfter ?? options.epochs;
+  const scorer = heldOut ? await openScorer(options, [...plan.parameters.keys()], norms?.statistics) : null;
+  const saved = await checkpoints?.load(name);
+  try {
+    const result = await train(plan, {
+      runtime: options.runtime,
+      optimizer: optimizers.adamw,
+      settings: { weightDecay: settings.weightDecay },
+      rate: options.rate,
+      schedule: schedules.warmup(warm, schedules.linear(total - warm), 1 / (warm + 1)),
+      epochs: saved?.done ? saved.state.epoch : end,
+      batches,
+      planFor,
+      training: options.training,
+      accumulate,
+      ...(settings.clip > 0 && { clip: settings.clip }),
+      ...(settings.ema > 0 && { ema: settings.ema }),
+      ...(settings.l2sp > 0 && { anchor: { strength: settings.l2sp, parameters: plan.parameters } }),
+      ...(norms && { batchNorms: norms }),
+      ...(scorer && { evaluate: async (parameters) => -(await scorer.loss(parameters)) }),
+      keep: options.last ? "last" : "best",
+      ...(options.patience && { patience: options.patience }),
+      onStep: ({ step }) => options.onStep?.(step, steps * end),
+      ...(options.onEpoch && { onEpoch: options.onEpoch }),
+      ...(checkpoints && {
+        checkpoint: { every: options.every, save: (state) => checkpoints.save(name, state, false) },
+      }),
+      ...(saved && { resume: saved.state }),
+      ...(options.signal && { signal: options.signal }),
+    });
+    const isDone = result.reason !== "aborted";
+    if (checkpoints && !saved?.done) await checkpoints.save(name, result.state, isDone);
+    options.signal?.throwIfAborted();
+    return result;
+  } finally {
+    await scorer?.close();
+  }
+}
+
+/** Steps of a sweep at most, and the share of a training's steps that it may take. */
+const SWEEP = { steps: 100, least: 30, share: 0.1 };
+
+/**
+ * A learning rate found by a sweep over training rows (`findRate`): a tenth of the one with the least loss, in two digits;
+ * null where the loss falls at none. Much shorter than the training it is for; parameters stay as they are.
+ */
+export async function sweep(
+  options: Omit<FitOptions, "rate" | "heldOut" | "checkpoints" | "name" | "every">,
+): Promise<number | null> {
+  const { settings, epochs, runtime, training } = options;
+  const { plan, planFor, batches, order } = await fittingOf(options);
+  const steps = Math.round(order(0).length * epochs * SWEEP.share);
+  try {
+    const { tenth } = await findRate(plan, {
+      runtime,
+      optimizer: optimizers.adamw,
+      settings: { weightDecay: settings.weightDecay },
+      batches,
+      planFor,
+      training,
+      ...(settings.clip > 0 && { clip: settings.clip }),
+      from: 1e-6,
+      to: 1,
+      steps: Math.min(SWEEP.steps, Math.max(SWEEP.least, steps)),
+    });
+    return Number(tenth.toPrecision(2));
+  } catch (error) {
+    if (error instanceof InputError) return null;
+    throw error;
+  }
+}
+
+/** What fitting and a sweep share: graphs of loss and gradients, and the batches they are fed. */
+interface Fitting {
+  readonly plan: TrainingPlan;
+  planFor(batch: Feeds): TrainingPlan;
+  batches(epoch: number, from: number): AsyncGenerator<Feeds>;
+  order(epoch: number): readonly Batch[];
+  /** Normalizations that learn their statistics; null for none. */
+  readonly norms: TrainedBatchNorms | null;
+}
+
+async function fittingOf(
+  options: Omit<FitOptions, "rate" | "heldOut" | "checkpoints" | "name" | "every">,
+): Promise<Fitting> {
+  const { upper, settings, rows, inputs, labels, classes, random } = options;
+  const { batchSize } = settings;
   const norms = options.trainBatchNorm ? trainBatchNorms(upper) : null;
   const hasNorms = norms !== null && norms.norms.length > 0;
   const order = (epoch: number) =>
@@ -131,118 +220,11 @@ export async function fit(options: FitOptions): Promise<Trained> {
     if (!one) plans.set(key, (one = planOf(shapesIn(batch, "targets"))));
     return one;
   };
-  const steps = Math.ceil(order(0).length / accumulate);
-  const total = steps * options.epochs;
-  const warm = Math.round(settings.warmup * total);
-  const end = options.stopAfter ?? options.epochs;
-  const scorer = heldOut ? await openScorer(options, [...plan.parameters.keys()], norms?.statistics) : null;
-  const saved = await checkpoints?.load(name);
-  try {
-    const result = await train(plan, {
-      runtime: options.runtime,
-      optimizer: optimizers.adamw,
-      settings: { weightDecay: settings.weightDecay },
-      rate: options.rate,
-      schedule: schedules.warmup(warm, schedules.linear(total - warm), 1 / (warm + 1)),
-      epochs: saved?.done ? saved.state.epoch : end,
-      batches,
-      planFor,
-      training: options.training,
-      accumulate,
-      ...(settings.clip > 0 && { clip: settings.clip }),
-      ...(settings.ema > 0 && { ema: settings.ema }),
-      ...(settings.l2sp > 0 && { anchor: { strength: settings.l2sp, parameters: plan.parameters } }),
-      ...(hasNorms && { batchNorms: norms }),
-      ...(scorer && { evaluate: async (parameters) => -(await scorer.loss(parameters)) }),
-      keep: options.last ? "last" : "best",
-      ...(options.patience && { patience: options.patience }),
-      onStep: ({ step }) => options.onStep?.(step, steps * end),
-      ...(options.onEpoch && { onEpoch: options.onEpoch }),
-      ...(checkpoints && {
-        checkpoint: { every: options.every, save: (state) => checkpoints.save(name, state, false) },
-      }),
-      ...(saved && { resume: saved.state }),
-      ...(options.signal && { signal: options.signal }),
-    });
-    const isDone = result.reason !== "aborted";
-    if (checkpoints && !saved?.done) await checkpoints.save(name, result.state, isDone);
-    options.signal?.throwIfAborted();
-    return result;
-  } finally {
-    await scorer?.close();
-  }
+  return { plan, planFor, batches, order, norms: hasNorms ? norms : null };
 }
 
 /** The shapes of tensors by name, but for one. */
 function shapesIn(feeds: Feeds, without?: string): Record<string, Shape> {
   const entries = Object.entries(feeds).filter(([name]) => name !== without);
   return Object.fromEntries(entries.map(([name, { shape }]) => [name, shape]));
-}
-
-/** Mean negative log-likelihood of held-out rows under other parameters, without loading the network anew. */
-export interface Scorer {
-  loss(parameters: Parameters): Promise<number>;
-  close(): Promise<void>;
-}
-
-/** Opens a scorer; `names` are the parameters that change. */
-export async function openScorer(
-  options: Pick<
-    FitOptions,
-    "upper" | "logits" | "inputs" | "heldOut" | "labels" | "weights" | "runtime" | "settings"
-  >,
-  names: readonly string[],
-  statistics: ReadonlyMap<string, Tensor> = new Map(),
-): Promise<Scorer> {
-  const { upper, logits, inputs, labels, weights, runtime, settings } = options;
-  const heldOut = options.heldOut!;
-  const copy = cloneModel(upper);
-  const changing = new Set([...names, ...statistics.keys()]);
-  const start = new Map<string, Tensor>();
-  for (const [value, tensor] of [...copy.graph.initializers]) {
-    if (!changing.has(value.name)) continue;
-    start.set(value.name, tensor);
-    copy.graph.initializers.delete(value);
-    value.dtype = tensor.dtype;
-    value.shape = tensor.shape;
-    if (!copy.graph.inputs.includes(value)) copy.graph.inputs.push(value);
-  }
-  const made = copy.graph.nodes.flatMap(({ outputs }) => outputs).find((one) => one?.name === logits)!;
-  made.dtype ??= "float32";
-  copy.graph.outputs = [made];
-  const graph = prune(copy.graph, { inputs: true });
-  const session: Session = await runtime.load(writeModel({ ...copy, graph }));
-  const batches = batchesOf(heldOut, {
-    batchSize: settings.batchSize,
-    ...(inputs.extentOf && { extentOf: inputs.extentOf }),
-  });
-  return {
-    async loss(parameters) {
-      const bound: Record<string, Tensor> = {};
-      for (const name of session.inputNames) {
-        const tensor = parameters.get(name) ?? start.get(name);
-        if (tensor) bound[name] = tensor;
-      }
-      await session.bind(bound);
-      let sum = 0;
-      let mass = 0;
-      for (const { rows, count } of batches) {
-        const all = await inputs.feeds(rows, null);
-        const feeds = Object.fromEntries(
-          session.inputNames.filter((input) => !(input in bound)).map((input) => [input, all[input]!]),
-        );
-        const { data, shape } = (await session.run(feeds))[logits]!;
-        for (let n = 0; n < count; n++) {
-          const scores = (data as Float32Array).subarray(n * shape[1]!, (n + 1) * shape[1]!);
-          const most = Math.max(...scores);
-          const log = Math.log(scores.reduce((total, one) => total + Math.exp(one - most), 0)) + most;
-          const weight = weights?.[rows[n]!] ?? 1;
-          sum += weight * (log - scores[labels[rows[n]!]!]!);
-          mass += weight;
-        }
-      }
-      return sum / mass;
-    },
-    close: () => session.close(),
-  };
 }

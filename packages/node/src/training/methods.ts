@@ -1,4 +1,4 @@
-import { InputError, type Options, type Settings } from "@graft-ml/core";
+import { InputError, type Model, type Options, parametersOf, type Settings, sizeOf } from "@graft-ml/core";
 
 /** Ways to transfer. */
 export const METHODS = ["probe", "lp-ft", "lora", "bitfit", "gradual", "full", "scratch"] as const;
@@ -138,28 +138,80 @@ export type FineTuneSettings = Settings<typeof fineTuneOptions>;
 /** What a method is tried with where a setting is left open, best guess first. */
 export interface Defaults {
   readonly epochs: number;
+  /** Empty where a rate is to be found by a sweep (`findRate`). */
   readonly rates: readonly number[];
   /** Blocks from the top; null for all. */
   readonly depths: readonly (number | null)[];
+  /** Whether training the whole network several times is cheap: a small network on few rows. */
+  readonly isQuick: boolean;
 }
 
-const DEFAULTS: Readonly<Record<Method, Defaults>> = {
-  probe: { epochs: 0, rates: [0], depths: [null] },
-  "lp-ft": { epochs: 4, rates: [3e-5, 1e-5], depths: [2] },
-  lora: { epochs: 4, rates: [1e-4, 3e-5], depths: [4] },
-  bitfit: { epochs: 4, rates: [3e-4, 1e-4], depths: [4] },
-  gradual: { epochs: 4, rates: [1e-4], depths: [3] },
-  full: { epochs: 10, rates: [3e-4], depths: [null] },
-  scratch: { epochs: 30, rates: [1e-3], depths: [null] },
+interface Tried {
+  readonly epochs: number;
+  readonly rates: readonly number[];
+  readonly depths: readonly (number | null)[];
+  /** Steps a training has at least: of few rows more epochs are made. */
+  readonly steps: number;
+}
+
+/** Parameters up to which a network is small: what it knows is narrow, and training all of it costs little. */
+const SMALL = 1e6;
+/** Rows up to which a small network is trained as often as candidates and folds want. */
+const FEW = 1000;
+/** So few rows are not passed over more often than this many times the usual, however few steps that makes. */
+const MOST_PASSES = 12;
+
+const TRIED: Readonly<Record<Method, Tried>> = {
+  probe: { epochs: 0, rates: [0], depths: [null], steps: 0 },
+  "lp-ft": { epochs: 4, rates: [1e-4, 3e-5, 1e-5], depths: [2], steps: 60 },
+  lora: { epochs: 4, rates: [1e-4, 3e-5], depths: [4], steps: 60 },
+  bitfit: { epochs: 4, rates: [3e-4, 1e-4], depths: [4], steps: 60 },
+  gradual: { epochs: 4, rates: [1e-4], depths: [3], steps: 60 },
+  full: { epochs: 10, rates: [], depths: [null], steps: 200 },
+  scratch: { epochs: 30, rates: [], depths: [null], steps: 240 },
 };
 
-/** What a method is tried with, as far as settings leave it open. */
-export function defaultsOf(method: Method, settings: FineTuneSettings): Defaults {
+/** The same for small networks: higher rates, and all layers, which are few, beside the upper ones. */
+const TRIED_SMALL: Readonly<Partial<Record<Method, Partial<Tried>>>> = {
+  "lp-ft": { rates: [1e-3, 1e-4], depths: [2, null], steps: 120 },
+  lora: { rates: [1e-3, 1e-4], steps: 120 },
+  bitfit: { rates: [3e-3, 3e-4], steps: 120 },
+  gradual: { rates: [1e-3], steps: 120 },
+};
+
+/** Rates of the whole network from a blank head, where it is quick to train. */
+const QUICK_RATES: Readonly<Partial<Record<Method, readonly number[]>>> = {
+  full: [1e-3, 3e-4],
+  scratch: [3e-3, 1e-3],
+};
+
+/** Whether a network has so few parameters that training all of it is cheap. */
+export function isSmall(trunk: Model): boolean {
+  return parametersOf(trunk).reduce((sum, { tensor }) => sum + sizeOf(tensor.shape), 0) <= SMALL;
+}
+
+/**
+ * What a method is tried with, as far as settings leave it open, on so many rows. Every rule here looks at sizes alone: of
+ * the network and of the rows.
+ */
+export function defaultsOf(
+  method: Method,
+  settings: FineTuneSettings,
+  { rows, trunk }: { readonly rows: number; readonly trunk: Model },
+): Defaults {
   if (!METHODS.includes(method)) throw new InputError(`method "${method}" is none of ${METHODS.join(", ")}`);
-  const { epochs, rates, depths } = DEFAULTS[method];
+  const small = isSmall(trunk);
+  const isQuick = small && rows <= FEW;
+  const { epochs, rates, depths, steps } = { ...TRIED[method], ...(small && TRIED_SMALL[method]) };
+  const each = Math.ceil(rows / settings.batchSize / settings.accumulate);
+  const enough = Math.min(Math.ceil(steps / each), MOST_PASSES * epochs);
   return {
-    epochs: settings.epochs ?? epochs,
-    rates: settings.learningRate === null ? rates : [settings.learningRate],
+    epochs: settings.epochs ?? Math.max(epochs, enough),
+    rates:
+      settings.learningRate !== null
+        ? [settings.learningRate]
+        : ((isQuick ? QUICK_RATES[method] : undefined) ?? rates),
     depths: settings.depth === null ? depths : [settings.depth],
+    isQuick,
   };
 }

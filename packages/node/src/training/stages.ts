@@ -1,6 +1,7 @@
 import { type Classifier, type Parameters, splitFrozen, type Tensor, withParameters } from "@graft-ml/core";
-import { fit, openScorer } from "./fit.ts";
+import { fit, sweep } from "./fit.ts";
 import type { TrainedNetwork } from "./network.ts";
+import { openScorer } from "./scorer.ts";
 import type { Work } from "./work.ts";
 
 /** One run of a method from its start. */
@@ -33,22 +34,12 @@ export interface Run {
 export async function run(work: Work, options: RunOptions): Promise<Run> {
   const { name, rate, rows, heldOut, epochs, stopAfter = epochs, keep, patience = null } = options;
   const network = work.networkFor(options.head, options.depth);
-  const { inputs, isWhole } = await work.inputsFor(network);
-  const upper = isWhole ? network.model : splitFrozen(network.model, network.stages.flat()).upper;
   const each = Math.ceil(epochs / network.stages.length);
   const parameters = new Map<string, Tensor>();
   const losses: number[] = [];
-  const common = {
-    logits: network.logits,
-    inputs,
-    heldOut,
-    labels: work.labels,
-    weights: work.weights,
-    runtime: work.options.runtime,
-    settings: work.settings,
-  };
+  const common = await shared(work, network, heldOut);
   if (heldOut) {
-    const scorer = await openScorer({ ...common, upper }, []);
+    const scorer = await openScorer(common, []);
     losses.push(await scorer.loss(new Map()));
     await scorer.close();
   }
@@ -58,21 +49,16 @@ export async function run(work: Work, options: RunOptions): Promise<Run> {
     const done = stopAfter - left;
     const count = Math.min(each, left);
     const label = network.stages.length > 1 ? `${name}-stage${stage}` : name;
-    const batchNorm = work.settings.batchNorm;
     const result = await fit({
       ...common,
-      upper: withParameters(upper, parameters),
+      upper: withParameters(common.upper, parameters),
       trained,
-      training: network.training,
       rows,
-      classes: work.options.classes.length,
-      classWeights: work.classWeights,
       rate,
       epochs: each,
       stopAfter: count,
       last: keep === "last" || stage < network.stages.length - 1,
       patience,
-      trainBatchNorm: batchNorm === "train" || (batchNorm === "auto" && work.options.method === "scratch"),
       random: work.random.fork(label),
       checkpoints: work.checkpoints,
       name: label,
@@ -86,11 +72,46 @@ export async function run(work: Work, options: RunOptions): Promise<Run> {
           loss,
           heldOut: score === null ? null : -score,
         }),
-      signal: work.options.signal,
     });
     for (const [parameter, tensor] of result.parameters) parameters.set(parameter, tensor);
     losses.push(...result.scores.map((score) => -score));
     left -= count;
   }
   return { network, parameters, losses };
+}
+
+/** The learning rate that a sweep over training rows finds for a network of one stage; null where it finds none. */
+export async function sweptRate(
+  work: Work,
+  options: Pick<RunOptions, "head" | "depth" | "rows" | "epochs">,
+): Promise<number | null> {
+  const { head, depth, rows, epochs } = options;
+  const network = work.networkFor(head, depth);
+  const { heldOut: _, ...common } = await shared(work, network, null);
+  const [trained] = network.stages as [readonly string[]];
+  const rate = await sweep({ ...common, trained, rows, epochs, random: work.random.fork("sweep") });
+  work.log({ step: "sweep", rate });
+  return rate;
+}
+
+/** What every stage of a network is trained with. */
+async function shared(work: Work, network: TrainedNetwork, heldOut: Int32Array | null) {
+  const { inputs, isWhole } = await work.inputsFor(network);
+  const { batchNorm } = work.settings;
+  const { method, runtime, classes, signal } = work.options;
+  return {
+    upper: isWhole ? network.model : splitFrozen(network.model, network.stages.flat()).upper,
+    logits: network.logits,
+    training: network.training,
+    inputs,
+    heldOut,
+    labels: work.labels,
+    weights: work.weights,
+    classes: classes.length,
+    classWeights: work.classWeights,
+    trainBatchNorm: batchNorm === "train" || (batchNorm === "auto" && method === "scratch"),
+    runtime,
+    settings: work.settings,
+    signal,
+  };
 }
