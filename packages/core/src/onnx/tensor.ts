@@ -214,7 +214,7 @@ function elementData(
   reader: ProtoReader,
 ): TensorData {
   const { bits, field } = ELEMENTS[dtype];
-  const shape = `${dtype} [${parts.shape.join(", ")}]`;
+  const shape = `${dtype} ${briefly(parts.shape)}`;
   if (parts.segmented)
     throw new InputError(`${what} is stored in segments, which no ONNX runtime reads either`);
   if (parts.isExternal) {
@@ -315,14 +315,18 @@ function elementCount(shape: readonly number[], what: string): number {
   let count = 1;
   for (const extent of shape) {
     if (!(Number.isSafeInteger(extent) && extent >= 0))
-      throw new InputError(
-        `${what} has the shape [${shape.join(", ")}]; extents must be whole numbers from 0`,
-      );
+      throw new InputError(`${what} has the shape ${briefly(shape)}; extents must be whole numbers from 0`);
     count *= extent;
   }
   if (!Number.isSafeInteger(count))
-    throw new InputError(`${what} has the shape [${shape.join(", ")}], more elements than any memory holds`);
+    throw new InputError(`${what} has the shape ${briefly(shape)}, more elements than any memory holds`);
   return count;
+}
+
+/** A shape for a message; a file may claim a million extents. */
+function briefly(shape: readonly number[]): string {
+  const shown = shape.slice(0, 8).join(", ");
+  return shape.length > 8 ? `[${shown}, … ${shape.length} extents]` : `[${shown}]`;
 }
 
 function isStrings(tensor: Tensor): tensor is Tensor & { readonly data: readonly string[] } {

@@ -13,38 +13,53 @@ const program = fileURLToPath(new URL("../../dist/index.js", import.meta.url));
 const isBuilt = existsSync(program);
 if (!isBuilt) console.info("extract: not built (npx tsc -b), so kill -9 is not tested");
 
+const data = fileURLToPath(new URL("../../../../../shared/data/", import.meta.url));
+const network = join(data, "models/mobilenet_v2_1.0_224");
+const photographs = join(data, "hymenoptera_256/train/bees");
+const hasData = existsSync(network) && existsSync(photographs);
+if (!hasData) console.info("extract: no ../shared/data, so kill -9 is tested with raw pixels alone");
+
 let folder: string;
 const COUNT = 300;
 
 /**
- * Extracts the photos in the first argument to the second, with raw pixels as features; slowly, so that work is kept
- * (every two seconds) several times before the end and most kills leave something to go on from.
+ * Extracts the photos in the first argument to the second: with the network in the third, or with raw pixels as features;
+ * slowly, so that work is kept (every two seconds) several times before the end and most kills leave something to go on
+ * from.
  */
 const script = `
   const graft = await import(${JSON.stringify(program)});
-  const [photos, output] = process.argv.slice(1);
+  const [photos, output, network] = process.argv.slice(1);
   const { readdirSync } = await import("node:fs");
   const rows = readdirSync(photos).sort().map((name) => ({
     where: name, input: { kind: "image", path: photos + "/" + name }, label: null, split: null, group: null, weight: 1,
   }));
-  const plain = graft.rawPixels();
+  let [plain, model, modelHash] = [graft.rawPixels(), graft.writeModel(graft.rawPixelTrunk()), "none"];
+  if (network !== undefined) {
+    const backbone = await graft.resolveBackbone(network);
+    const trunk = graft.readModel(backbone.model);
+    trunk.graph.outputs = trunk.graph.outputs.filter(({ name }) => name === "features");
+    trunk.graph = graft.prune(trunk.graph);
+    plain = graft.imagePreprocessor({ config: backbone.preprocessorConfig, input: backbone.imageInput });
+    [model, modelHash] = [graft.writeModel(trunk), backbone.sha256];
+  }
   const preprocessor = { ...plain, async prepare(inputs) {
     await new Promise((resolve) => setTimeout(resolve, 600));
     return await plain.prepare(inputs);
   } };
-  const runtime = await graft.ortRuntime({ threads: 1 });
+  const runtime = await graft.ortRuntime({ throughput: network !== undefined });
   const extracted = await graft.extractFeatures({
-    rows, model: graft.writeModel(graft.rawPixelTrunk()), preprocessor, runtime, modelHash: "none", layer: "pixels",
-    cache: null, output, batchSize: 8,
+    rows, model, preprocessor, runtime, modelHash, layer: "features", cache: null, output, batchSize: 8,
   });
   console.log(extracted.computed);
   await extracted.close();
   await runtime.close();
 `;
 
-function extraction(output: string) {
-  const args = ["--input-type=module", "--eval", script, join(folder, "photos"), output];
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+function extraction(...args: readonly string[]) {
+  const child = spawn(process.execPath, ["--input-type=module", "--eval", script, ...args], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let text = "";
   child.stdout.on("data", (chunk) => (text += chunk));
   const ended = new Promise<number>((resolve) =>
@@ -70,27 +85,43 @@ afterAll(() => rm(folder, { recursive: true }));
 test.skipIf(!isBuilt)(
   "kill -9 at ten random moments: the next run finishes with the same bytes",
   async () => {
-    const undisturbed = join(folder, "undisturbed");
-    const begin = performance.now();
-    expect(await extraction(undisturbed).ended).toBe(COUNT);
-    const milliseconds = performance.now() - begin;
-    const moments = random(11);
-    let saved = 0;
-    for (let i = 0; i < 10; i++) {
-      const output = join(folder, `killed-${i}`);
-      const killed = extraction(output);
-      await sleep(moments.uniform() * milliseconds);
-      killed.kill();
-      await killed.ended;
-      const computed = await extraction(output).ended;
-      expect(computed).toBeGreaterThanOrEqual(0);
-      saved += COUNT - computed;
-      expect((await readdir(output)).sort()).toEqual((await readdir(undisturbed)).sort());
-      for (const name of await readdir(undisturbed)) {
-        const same = (await readFile(join(output, name))).equals(await readFile(join(undisturbed, name)));
-        expect(same, `${name} after kill ${i}`).toBe(true);
-      }
-    }
-    expect(saved).toBeGreaterThan(0); // some of it went on where it was, and did not start over
+    await killTenTimes({ name: "raw", photos: join(folder, "photos"), backbone: [] });
   },
 );
+
+test.skipIf(!isBuilt || !hasData)("the same with MobileNetV2, two batches at a time", async () => {
+  await killTenTimes({ name: "network", photos: photographs, backbone: [network] });
+});
+
+async function killTenTimes({ name, photos, backbone }: Killed): Promise<void> {
+  const count = (await readdir(photos)).length;
+  const undisturbed = join(folder, name);
+  const begin = performance.now();
+  expect(await extraction(photos, undisturbed, ...backbone).ended).toBe(count);
+  const milliseconds = performance.now() - begin;
+  const moments = random(11);
+  let saved = 0;
+  for (let i = 0; i < 10; i++) {
+    const output = join(folder, `${name}-killed-${i}`);
+    const killed = extraction(photos, output, ...backbone);
+    await sleep(moments.uniform() * milliseconds);
+    killed.kill();
+    await killed.ended;
+    const computed = await extraction(photos, output, ...backbone).ended;
+    expect(computed).toBeGreaterThanOrEqual(0);
+    saved += count - computed;
+    expect((await readdir(output)).sort()).toEqual((await readdir(undisturbed)).sort());
+    for (const file of await readdir(undisturbed)) {
+      const same = (await readFile(join(output, file))).equals(await readFile(join(undisturbed, file)));
+      expect(same, `${file} after kill ${i}`).toBe(true);
+    }
+  }
+  expect(saved).toBeGreaterThan(0); // some of it went on where it was, and did not start over
+}
+
+interface Killed {
+  readonly name: string;
+  readonly photos: string;
+  /** The folder of a network, or nothing. */
+  readonly backbone: readonly string[];
+}
