@@ -50,10 +50,12 @@ describe("graft pretrain", () => {
     expect(JSON.parse(await readFile(join(output, "metrics.json"), "utf8"))).toEqual(metrics);
     expect((await readdir(output)).sort()).toEqual([
       "config.json",
+      "golden.json",
       "log.jsonl",
       "metrics.json",
       "model.onnx",
       "report.html",
+      "report.json",
       "tokenizer.json",
       "tokenizer_config.json",
     ]);
@@ -61,6 +63,14 @@ describe("graft pretrain", () => {
     const predicted = await run("predict", output, data);
     expect(predicted.code).toBe(1);
     expect(predicted.err).toContain("pretrained without labels (mlm) and names no classes");
+    const verified = await run("verify", output);
+    expect(verified.out).toMatch(/^2 golden inputs give what they gave/);
+    expect(verified.code).toBe(0);
+    const page = await readFile(join(output, "report.html"), "utf8");
+    await rm(join(output, "report.html"));
+    expect((await run("report", output)).code).toBe(0);
+    expect(await readFile(join(output, "report.html"), "utf8")).toBe(page);
+    expect(page).toContain("held out</");
   });
 
   test.each([

@@ -1,4 +1,4 @@
-import { openRun } from "../runs/index.ts";
+import { verifyRun } from "../runs/index.ts";
 import { ortRuntime } from "../runtime/index.ts";
 import { command } from "./command.ts";
 import { runtimeFlags, runtimeSettings } from "./flags.ts";
@@ -13,9 +13,7 @@ export const verify = command({
     const [folder] = operands as [string];
     const runtime = await ortRuntime({ ...runtimeSettings(settings), throughput: true });
     try {
-      const { rows, largestDifference, tolerance, drifted } = await (
-        await openRun(folder, { runtime })
-      ).verify();
+      const { rows, largestDifference, tolerance, drifted } = await verifyRun(folder, { runtime });
       for (const { where, difference, expected, got } of drifted.slice(0, 5))
         terminal.print(
           `${where}: differs by ${difference.toPrecision(3)}; expected ${shown(expected)}, got ${shown(got)}`,

@@ -5,8 +5,10 @@ import { STYLE } from "../report/style.ts";
 import type { RunConfig } from "../runs/config.ts";
 import type { PretrainMetrics } from "./write-pretraining.ts";
 
-/** What the page of a pretraining without labels shows. */
+/** What the page of a pretraining without labels shows, as plain data: RUN/report.json. */
 export interface PretrainingPage {
+  readonly version: 1;
+  readonly kind: "pretraining";
   readonly title: string;
   /** The objective, and the baseline, in words. */
   readonly about: string;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Dataset, parametersOf, type Row, random, readModel, writeSafetensors } from "@graft-ml/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openRun, trainRun } from "../runs/index.ts";
+import { openRun, trainRun, verifyRun } from "../runs/index.ts";
 import { type OrtRuntime, ortRuntime } from "../runtime/index.ts";
 import { openSource } from "../sources/index.ts";
 import { type PretrainMetrics, type PretrainRunOptions, pretrainRun } from "./index.ts";
@@ -112,6 +112,14 @@ describe("pretraining images without labels", () => {
       const network = await openSource(`run:${path}`, { modality: "image", runtime, training: [] });
       const { features } = await network.features(data.rows.slice(0, 3));
       expect([features.rows, features.columns]).toEqual([3, config.dimension]);
+      const replayed = await verifyRun(path, { runtime });
+      expect(replayed).toMatchObject({ rows: 12, drifted: [] });
+      const golden = JSON.parse(await readFile(join(path, "golden.json"), "utf8"));
+      golden.rows[3].features[1] += 0.01;
+      await writeFile(join(path, "golden.json"), JSON.stringify(golden));
+      expect((await verifyRun(path, { runtime })).drifted.map(({ where }) => where)).toEqual([
+        golden.rows[3].where,
+      ]);
     },
   );
 

@@ -108,6 +108,8 @@ export async function withoutLabels(
     task,
     result,
     rows: { train: train.length, heldOut: heldOut.length },
+    examples: parts.heldOut.length > 0 ? parts.heldOut : parts.train,
+    runtime,
     baseline,
     settings,
     seed,

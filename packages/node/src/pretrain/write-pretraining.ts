@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { type Dataset, featureModel, type Model, writeModel } from "@graft-ml/core";
+import { type Dataset, featureModel, type Model, type Row, type Runtime, writeModel } from "@graft-ml/core";
 import type { RunConfig } from "../runs/config.ts";
 import { jsonText, runFiles, writeWhole } from "../runs/folder.ts";
 import type { Metrics, Timing } from "../runs/index.ts";
+import { goldenText, makeGolden } from "../runs/replay.ts";
+import { openFeatures } from "../runs/verify.ts";
 import type { Source } from "../sources/index.ts";
 import { VERSION } from "../version.ts";
-import { renderPretraining } from "./page.ts";
+import { type PretrainingPage, renderPretraining } from "./page.ts";
 import type { SelfSupervised } from "./self-supervise.ts";
 import type { PretrainSettings } from "./settings.ts";
 import type { PretrainingTask } from "./task.ts";
@@ -40,6 +42,9 @@ export interface Pretraining {
   readonly task: PretrainingTask;
   readonly result: SelfSupervised;
   readonly rows: PretrainMetrics["rows"];
+  /** Rows that golden inputs are taken from. */
+  readonly examples: readonly Row[];
+  readonly runtime: Runtime;
   /** Loss of the held-out rows by the best guess that looks at no input; null where none are held out. */
   readonly baseline: number | null;
   readonly settings: PretrainSettings;
@@ -57,7 +62,9 @@ export async function writePretraining(
   const bytes = writeModel(model);
   const config = configOf(made, bytes);
   const metrics = metricsOf(made, config);
-  const page = renderPretraining({
+  const page: PretrainingPage = {
+    version: 1,
+    kind: "pretraining",
     title: basename(resolve(dataset.source)),
     about,
     baseline: task.baseline.about,
@@ -66,15 +73,20 @@ export async function writePretraining(
     config,
     metrics,
     notes,
-  });
+  };
   const files: readonly (readonly [string, string | Uint8Array])[] = [
     [runFiles.model, bytes],
     [runFiles.config, jsonText(config)],
     ...Object.entries(source.preprocessor.files()),
-    [runFiles.report, page],
-    [runFiles.metrics, jsonText(metrics)],
+    [runFiles.reportData, jsonText(page)],
+    [runFiles.report, renderPretraining(page)],
   ];
-  for (const [file, content] of files) await writeWhole(join(output, file), content);
+  const write = (file: string, content: string | Uint8Array) => writeWhole(join(output, file), content);
+  for (const [file, content] of files) await write(file, content);
+  // Made with what was written, as whoever verifies it will.
+  const network = await openFeatures(output, config, made.runtime);
+  await write(runFiles.golden, goldenText(await makeGolden(made.examples, network, "features")));
+  await write(runFiles.metrics, jsonText(metrics));
   await rm(join(output, runFiles.checkpoints), { recursive: true, force: true });
   return { config, metrics };
 }

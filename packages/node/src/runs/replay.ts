@@ -10,12 +10,15 @@ import { jsonText, readRunJson, runFiles } from "./folder.ts";
 
 /** Inputs a RUN keeps to prove, anywhere, that decoding, preprocessing and network still say the same. */
 export interface Golden {
-  /** Largest difference of a probability that passes; processors of other kinds round differently in the last digits. */
+  /** Largest difference of a number that passes; processors of other kinds round differently in the last digits. */
   readonly tolerance: number;
   readonly rows: readonly GoldenRow[];
 }
 
-/** One raw input, whole: a text, or the bytes of an image file in base64, with the probabilities [C] expected of it. */
+/**
+ * One raw input, whole: a text, or the bytes of an image file in base64, with the probabilities [C] expected of it; of a
+ * network without classes, its features [D].
+ */
 export interface GoldenRow {
   readonly where: string;
   readonly text?: string;
@@ -24,8 +27,12 @@ export interface GoldenRow {
   readonly extension?: string;
   /** Of the text in UTF-8 or the image's bytes. */
   readonly sha256: string;
-  readonly probabilities: readonly number[];
+  readonly probabilities?: readonly number[];
+  readonly features?: readonly number[];
 }
+
+/** What a network says of golden inputs. */
+export type GoldenOutput = "probabilities" | "features";
 
 const COUNT = 32;
 const TOLERANCE = 1e-4;
@@ -33,21 +40,26 @@ const TOLERANCE = 1e-4;
 const LARGEST_FILE = 24 * 1024;
 const COPY_SIDE = 256;
 
-/** Makes golden inputs of up to 32 rows spread evenly over those given; `run` gives probabilities [n, C] of rows. */
+/**
+ * Makes golden inputs of up to 32 rows spread evenly over those given; `run` gives the output [n, C] of rows. Features pass
+ * within a ten-thousandth of the largest of them.
+ */
 export async function makeGolden(
   rows: readonly Row[],
   run: (rows: readonly Row[]) => Promise<Matrix>,
+  output: GoldenOutput = "probabilities",
 ): Promise<Golden> {
   const count = Math.min(COUNT, rows.length);
   const chosen = Array.from({ length: count }, (_, i) => rows[Math.floor((i * rows.length) / count)]!);
   const kept = await Promise.all(chosen.map(rawInput));
   return await inTemporaryFolder(async (folder) => {
-    const probabilities = await run(await restored(kept, folder));
+    const values = await run(await restored(kept, folder));
+    const most = output === "features" ? values.data.reduce((a, b) => Math.max(a, Math.abs(b)), 1) : 1;
     return {
-      tolerance: TOLERANCE,
+      tolerance: Number((TOLERANCE * most).toPrecision(3)),
       rows: kept.map((one, i) => ({
         ...one,
-        probabilities: Array.from(rowOf(probabilities, i), (p) => Number(shortestFloat32(p))),
+        [output]: Array.from(rowOf(values, i), (p) => Number(shortestFloat32(p))),
       })),
     };
   });
@@ -72,9 +84,10 @@ export async function replay(
   run: (rows: readonly Row[]) => Promise<Matrix>,
 ): Promise<Replay> {
   return await inTemporaryFolder(async (folder) => {
-    const probabilities = await run(await restored(rows, folder));
-    const compared = rows.map(({ where, probabilities: expected }, i) => {
-      const got = Array.from(rowOf(probabilities, i), (p) => Number(shortestFloat32(p)));
+    const values = await run(await restored(rows, folder));
+    const compared = rows.map(({ where, probabilities, features }, i) => {
+      const expected = probabilities ?? features ?? [];
+      const got = Array.from(rowOf(values, i), (p) => Number(shortestFloat32(p)));
       const difference =
         got.length === expected.length
           ? Math.max(
@@ -114,7 +127,7 @@ export function goldenText(golden: Golden): string {
   return jsonText(golden);
 }
 
-async function rawInput({ where, input }: Row): Promise<Omit<GoldenRow, "probabilities">> {
+async function rawInput({ where, input }: Row): Promise<Omit<GoldenRow, GoldenOutput>> {
   if (input.kind === "text") return { where, text: input.text, sha256: sha256Of(input.text) };
   const { bytes, extension } = await imageBytes(input);
   return { where, image: bytes.toString("base64"), extension, sha256: sha256Of(bytes) };
@@ -143,7 +156,7 @@ async function imageBytes(
 }
 
 /** Rows as they were: texts as they are, images as files in `folder`. */
-async function restored(rows: readonly Omit<GoldenRow, "probabilities">[], folder: string): Promise<Row[]> {
+async function restored(rows: readonly Omit<GoldenRow, GoldenOutput>[], folder: string): Promise<Row[]> {
   return await Promise.all(
     rows.map(async ({ where, text, image, extension }, i) => {
       const rest = { where, label: null, split: null, group: null, weight: 1 };

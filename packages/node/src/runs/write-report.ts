@@ -1,16 +1,17 @@
 import { join } from "node:path";
 import { InputError } from "@graft-ml/core";
+import { type PretrainingPage, renderPretraining } from "../pretrain/page.ts";
 import { type ReportData, renderReport } from "../report/index.ts";
 import { readRunJson, runFiles, writeWhole } from "./folder.ts";
 
 /** Writes RUN/report.html again from RUN/report.json; returns its path. */
 export async function writeReport(folder: string): Promise<string> {
-  const data = (await readRunJson(folder, runFiles.reportData)) as ReportData | null;
+  const data = (await readRunJson(folder, runFiles.reportData)) as ReportData | PretrainingPage | null;
   if (data?.version !== 1)
     throw new InputError(
       `${join(folder, runFiles.reportData)} has version ${JSON.stringify(data?.version)}, but 1 is what this Graft reads; train again`,
     );
   const path = join(folder, runFiles.report);
-  await writeWhole(path, renderReport(data));
+  await writeWhole(path, "kind" in data ? renderPretraining(data) : renderReport(data));
   return path;
 }
