@@ -57,6 +57,7 @@ export async function blockRows(
     columns,
     rounding: session === null ? 1e-15 : 1e-7,
     data: null,
+    sparse: null,
     async pass(theta, K, turn) {
       const gradient = new Float64Array(K * padded);
       await overBlocks(theta, K, async (scores, from, products) => {

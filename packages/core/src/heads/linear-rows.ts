@@ -5,7 +5,8 @@ import { addRowProducts, columnGram, type Reals, rowGram, transposedProduct } fr
 import { writeModel } from "../onnx/write.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { type Features, float32, isSparse, type Matrix, type SparseMatrix, type Tensor } from "../tensor.ts";
-import { addRow, innerProducts } from "./products.ts";
+import { addRow } from "./products.ts";
+import { sparseRows } from "./sparse-rows.ts";
 
 /** Σ_i w_i · row_i rowᵢᵀ of rows with a 1 appended: [r + 1, r + 1], or its diagonal where r is large. */
 export type Moment = { readonly full: Float64Array } | { readonly diagonal: Float64Array };
@@ -14,8 +15,9 @@ export type Moment = { readonly full: Float64Array } | { readonly diagonal: Floa
 export type Turn = (scores: Float64Array, from: number, count: number) => void;
 
 /**
- * Rows that a linear model is fitted to, in the coordinates that are cheapest: the features themselves, or where rows are
- * few an orthonormal basis of what they span, which has the same products and the same lengths of coefficients.
+ * Rows that a linear model is fitted to, in the coordinates that are cheapest: the features themselves (sparse ones those
+ * of the most rows first), or where dense rows are few an orthonormal basis of what they span, which has the same products
+ * and the same lengths of coefficients.
  */
 export interface LinearRows {
   readonly rows: number;
@@ -25,6 +27,8 @@ export interface LinearRows {
   readonly rounding: number;
   /** The coordinates themselves [N, r], where rows are few enough to be changed into others. */
   readonly data: Reals | null;
+  /** The coordinates themselves where they are sparse. */
+  readonly sparse: SparseMatrix | null;
   /** Scores of coefficients [K, r + 1], the last of each row being the intercept, go to `turn`; Σ turned ⊗ (row, 1), [K, r + 1]. */
   pass(theta: Float64Array, K: number, turn: Turn): Promise<Float64Array>;
   /** Scores [N, K]. */
@@ -40,8 +44,6 @@ export interface LinearRows {
 const SPANNED = 1000;
 /** Numbers of a block beyond which ONNX Runtime is worth its overhead. */
 const LARGE = 1e6;
-/** The same where many models share a pass. */
-const SOME = 4e5;
 /** Numbers up to which rows are kept as they are and transposed, which products are fastest with. */
 const FIXED = 2e6;
 /** Columns and numbers up to which sparse rows are better stored densely: correlations can then steer the search. */
@@ -49,20 +51,17 @@ const NARROW = 1000;
 const SMALL = 1e7;
 /** Rows a column that the second moment is taken over where rows are many. */
 const MOMENT_ROWS = 3;
-/** Models up to which sparse rows meet them one after the other. */
-const APART = 6;
 /** Rows in flight at a time. */
 const BLOCK = 256;
 
 /** Features [N, D] in the coordinates that suit them; ONNX Runtime does the products where they are large. */
 export async function linearRows(features: Features, runtime: Runtime | undefined): Promise<LinearRows> {
-  if (features.rows <= SPANNED && features.rows < features.columns)
-    return await spannedRows(features, runtime);
   if (isSparse(features)) {
     if (features.columns > NARROW || features.rows * features.columns > SMALL) return sparseRows(features);
     const data = densified(features);
-    return denseRows(data, features.rows, features.columns);
+    return await linearRows({ rows: features.rows, columns: features.columns, data }, runtime);
   }
+  if (features.rows <= SPANNED && features.rows < features.columns) return spannedRows(features);
   return await denseFeatureRows(features, runtime);
 }
 
@@ -98,6 +97,7 @@ function denseRows(data: Reals, rows: number, columns: number): LinearRows {
     columns,
     rounding: 1e-15,
     data: rows <= SPANNED ? data : null,
+    sparse: null,
     async pass(theta, K, turn) {
       const coefficients = withoutIntercepts(theta, K, columns);
       const gradient = new Float64Array(K * padded);
@@ -151,24 +151,14 @@ function sampled(
 }
 
 /** Few rows: F with F Fᵀ = X Xᵀ stands for X, and V for W = Q V with orthonormal Q. */
-async function spannedRows(features: Features, runtime: Runtime | undefined): Promise<LinearRows> {
+function spannedRows(features: Matrix): LinearRows {
   const { rows: n, columns: d } = features;
-  const gram = isSparse(features) ? innerProducts(features, features) : rowGram(features.data, n, d);
-  const { rank, pivots, factor } = pivotedCholesky(gram, n, 1e-12);
-  // Texts have few words in common: what spans them is nearly orthogonal, and the diagonal of the moment steers as well.
-  const isSteeredByDiagonal = isSparse(features);
-  const dense =
-    isSteeredByDiagonal && runtime !== undefined && n * rank > SOME
-      ? await runtimeRows({ rows: n, columns: rank, data: new Float32Array(factor) }, runtime)
-      : denseRows(factor, n, rank);
+  const { rank, pivots, factor } = pivotedCholesky(rowGram(features.data, n, d), n, 1e-12);
   const triangle = new Float64Array(rank * rank);
   for (const [j, pivot] of pivots.entries())
     triangle.set(factor.subarray(pivot * rank, (pivot + 1) * rank), j * rank);
   return {
-    ...dense,
-    ...(isSteeredByDiagonal
-      ? { data: null, moment: async (weights: Float64Array) => diagonalMoment(factor, rank, weights) }
-      : {}),
+    ...denseRows(factor, n, rank),
     lift(theta, K) {
       const lifted = new Float64Array(K * (d + 1));
       for (let k = 0; k < K; k++) {
@@ -183,135 +173,11 @@ async function spannedRows(features: Features, runtime: Runtime | undefined): Pr
   };
 }
 
-function diagonalMoment(data: Reals, columns: number, weights: Float64Array): Moment {
-  const diagonal = new Float64Array(columns + 1);
-  for (let i = 0; i < weights.length; i++) {
-    for (let j = 0; j < columns; j++) diagonal[j]! += weights[i]! * data[i * columns + j]! ** 2;
-    diagonal[columns]! += weights[i]!;
-  }
-  return { diagonal };
-}
-
 function densified({ rows, columns, offsets, indices, values }: SparseMatrix): Float32Array {
   const data = new Float32Array(rows * columns);
   for (let i = 0; i < rows; i++)
     for (let p = offsets[i]!; p < offsets[i + 1]!; p++) data[i * columns + indices[p]!] = values[p]!;
   return data;
-}
-
-function sparseRows({ rows, columns, offsets, indices, values }: SparseMatrix): LinearRows {
-  const padded = columns + 1;
-  // Few models: one after the other through a row, each its own coefficients. Many: the numbers of a term side by side.
-  const scoresOf = (
-    theta: Float64Array,
-    byTerm: Float64Array | null,
-    i: number,
-    K: number,
-    o: number,
-    scores: Float64Array,
-  ) => {
-    const [begin, end] = [offsets[i]!, offsets[i + 1]!];
-    if (byTerm === null) {
-      for (let k = 0; k < K; k++) {
-        const from = k * padded;
-        scores[o + k] = theta[from + columns]! + sparseDot(values, indices, begin, end, theta, from);
-      }
-      return;
-    }
-    for (let k = 0; k < K; k++) scores[o + k] = byTerm[columns * K + k]!;
-    for (let p = begin; p < end; p++) {
-      const x = values[p]!;
-      const at = indices[p]! * K;
-      for (let k = 0; k < K; k++) scores[o + k]! += x * byTerm[at + k]!;
-    }
-  };
-  const interleaved = (theta: Float64Array, K: number) => (K <= APART ? null : transposed(theta, K, padded));
-  return {
-    rows,
-    columns,
-    rounding: 1e-15,
-    data: null,
-    async pass(theta, K, turn) {
-      const byTerm = interleaved(theta, K);
-      const sums = new Float64Array(padded * K);
-      const scores = new Float64Array(BLOCK * K);
-      for (let from = 0; from < rows; from += BLOCK) {
-        const count = Math.min(BLOCK, rows - from);
-        for (let q = 0; q < count; q++) scoresOf(theta, byTerm, from + q, K, q * K, scores);
-        turn(scores, from, count);
-        for (let q = 0; q < count; q++) {
-          const o = q * K;
-          const [begin, end] = [offsets[from + q]!, offsets[from + q + 1]!];
-          if (byTerm === null) {
-            for (let k = 0; k < K; k++) {
-              const residual = scores[o + k]!;
-              if (residual === 0) continue;
-              const own = k * padded;
-              sums[own + columns]! += residual;
-              addSparse(values, indices, begin, end, residual, sums, own);
-            }
-            continue;
-          }
-          for (let k = 0; k < K; k++) sums[columns * K + k]! += scores[o + k]!;
-          for (let p = begin; p < end; p++) {
-            const x = values[p]!;
-            const at = indices[p]! * K;
-            for (let k = 0; k < K; k++) sums[at + k]! += x * scores[o + k]!;
-          }
-        }
-      }
-      return byTerm === null ? sums : transposed(sums, padded, K);
-    },
-    async scores(theta, K) {
-      const byTerm = interleaved(theta, K);
-      const scores = new Float64Array(rows * K);
-      for (let i = 0; i < rows; i++) scoresOf(theta, byTerm, i, K, i * K, scores);
-      return scores;
-    },
-    async moment(weights) {
-      const diagonal = new Float64Array(padded);
-      for (let i = 0; i < rows; i++) {
-        const w = weights[i]!;
-        for (let p = offsets[i]!; p < offsets[i + 1]!; p++) diagonal[indices[p]!]! += w * values[p]! ** 2;
-        diagonal[columns]! += w;
-      }
-      return { diagonal };
-    },
-    lift: (theta) => theta,
-    async close() {},
-  };
-}
-
-// Functions of their own, since loops over what a closure holds load it anew at every step.
-
-/** Σ values[p] · theta[from + indices[p]] for p in [begin, end). */
-function sparseDot(
-  values: Float32Array,
-  indices: Int32Array,
-  begin: number,
-  end: number,
-  theta: Float64Array,
-  from: number,
-): number {
-  let sum = 0;
-  for (let p = begin; p < end; p++) sum += values[p]! * theta[from + indices[p]!]!;
-  return sum;
-}
-
-/** sums[from + indices[p]] += scale · values[p] for p in [begin, end). */
-function addSparse(
-  values: Float32Array,
-  indices: Int32Array,
-  begin: number,
-  end: number,
-  scale: number,
-  sums: Float64Array,
-  from: number,
-): void {
-  for (let p = begin; p < end; p++) {
-    const at = from + indices[p]!;
-    sums[at] = sums[at]! + scale * values[p]!;
-  }
 }
 
 /** Dense rows that stay in ONNX Runtime, which multiplies them in float32 on all its threads. */
@@ -337,6 +203,7 @@ async function runtimeRows({ rows, columns, data }: Matrix, runtime: Runtime): P
     columns,
     rounding: 1e-7,
     data: null,
+    sparse: null,
     async pass(theta, K, turn) {
       const scores = await scoresOf(theta, K);
       turn(scores, 0, rows);

@@ -2,6 +2,8 @@ import { cholesky, inverseTransposed, solveLower, solveUpper } from "../linalg/c
 import { lbfgs, type Minimum } from "../linalg/lbfgs.ts";
 import { addRowProducts } from "../linalg/product.ts";
 import type { Runtime } from "../runtime/runtime.ts";
+import type { SparseMatrix } from "../tensor.ts";
+import { dualAscent } from "./dual-ascent.ts";
 import { type LinearRows, type Moment, productsWith } from "./linear-rows.ts";
 
 /** A loss of linear scores, in the form that the solver needs. */
@@ -14,6 +16,27 @@ export interface LinearLoss {
   readonly penalisesIntercept: boolean;
   /** Loss of the scores at `o` [K] of a row of `label`, times `weight`; the scores become its derivatives. */
   derive(scores: Float64Array, o: number, K: number, label: number, weight: number): number;
+  /** Steps of dual ascent in scores of K columns. */
+  ascent(K: number): Ascent;
+}
+
+/** What a loss does in dual ascent, one row at a time. */
+export interface Ascent {
+  /** Loss of the row visited last, before its step. */
+  readonly loss: number;
+  /**
+   * A row's step. `pulls` at `at` [K] are −∂loss/∂scores as the dual has it; a change of them moves the scores [K] by
+   * `curvature` times as much. Returns the row's duality gap; unless it is `idle` or less, the pulls become the best ones
+   * and the scores their change.
+   */
+  step(
+    scores: Float64Array,
+    pulls: Float64Array,
+    at: number,
+    label: number,
+    curvature: number,
+    idle: number,
+  ): number;
 }
 
 /** What linear models are fitted to: labels [N], and for each model made at once the weight of each row [N]. */
@@ -57,12 +80,40 @@ export function unsolved(distance: number): { readonly shortBy?: number } {
 }
 
 /**
- * Coefficients [M · K, r + 1] of M models, each minimising C Σ w · loss + ½‖W‖². All are searched at once, by L-BFGS in
+ * Coefficients [M · K, r + 1] of M models, each minimising C Σ w · loss + ½‖W‖². Those of sparse rows are found by dual
+ * ascent, from nothing. All others are searched at once, by L-BFGS in
  * coordinates in which the objective curves about alike in all directions: those of the fixed bound on the Hessian
  * κ Σ w x xᵀ + I / C (Böhning 1992, doi:10.1007/BF00048682), where half the squared gradient is about the distance
  * from the least objective.
  */
 export async function solveLinear(problem: LinearProblem, options: SolveOptions): Promise<Solution> {
+  if (problem.rows.sparse === null) return await solveTogether(problem, options);
+  const ascended = solveSparse(problem.rows.sparse, problem, options);
+  if (ascended.distance === 0) return ascended;
+  // Of great strengths the dual's steps become short ones.
+  return await solveTogether(problem, { ...options, start: ascended.theta });
+}
+
+/** Sparse rows: one model after the other, by dual ascent. */
+function solveSparse(
+  sparse: SparseMatrix,
+  { labels, weights, classes, loss }: LinearProblem,
+  { strength, tolerance }: SolveOptions,
+): Solution {
+  const size = loss.columns(classes) * (sparse.columns + 1);
+  const theta = new Float64Array(weights.length * size);
+  let [distance, iterations] = [0, 0];
+  for (const [m, own] of weights.entries()) {
+    const problem = { rows: sparse, labels, weights: own, classes, loss, strength };
+    const solved = dualAscent(problem, tolerance);
+    theta.set(solved.theta, m * size);
+    if (solved.distance > tolerance) distance = Math.max(distance, solved.distance);
+    iterations += solved.epochs;
+  }
+  return { theta, distance, iterations };
+}
+
+async function solveTogether(problem: LinearProblem, options: SolveOptions): Promise<Solution> {
   const { rows, labels, weights, classes, loss } = problem;
   const { strength, tolerance, start, moment } = options;
   const K = loss.columns(classes);

@@ -1,4 +1,5 @@
 import type { LinearLoss } from "./linear-solver.ts";
+import { logisticAscent, softmaxAscent } from "./softmax-ascent.ts";
 
 /**
  * −log p of the label under softmax. Two classes share one column, as scikit-learn has it: the penalty is that of the
@@ -21,6 +22,7 @@ export const softmaxLoss: LinearLoss = {
     scores[o + label]! -= weight;
     return loss;
   },
+  ascent: (K) => (K === 1 ? logisticAscent() : softmaxAscent(K)),
 };
 
 /** Turns the scores at `o` into probabilities in place and returns the log of that of `label`. */

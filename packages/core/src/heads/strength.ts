@@ -1,10 +1,11 @@
-import type { Features } from "../tensor.ts";
+import type { Features, SparseMatrix } from "../tensor.ts";
 import { takeFeatures } from "../tensor.ts";
 import { INNER_FOLDS } from "./calibrate.ts";
 import { stratifiedFolds } from "./folds.ts";
 import type { FitContext } from "./head.ts";
 import { type LinearRows, linearRows } from "./linear-rows.ts";
 import { type LinearLoss, solveLinear } from "./linear-solver.ts";
+import { scoresByModel } from "./sparse-rows.ts";
 
 /** Rows up to which the folds are dealt several times over: one deal of few rows is a matter of luck. */
 const FEW = 150;
@@ -99,8 +100,10 @@ export async function chooseAmong(choice: StrengthChoice): Promise<ChosenStrengt
       const problem = { rows, labels, weights: models, classes, loss };
       const options = { strength, tolerance: TOLERANCE, start, moment, weight: weights, runtime };
       const { theta: solution } = await solveLinear(problem, options);
-      const all = await rows.scores(solution, models.length * K);
-      const scores = heldOut(all, deals, folds, K);
+      const scores =
+        rows.sparse === null
+          ? heldOut(await rows.scores(solution, models.length * K), deals, folds, K)
+          : heldOutSparse(rows.sparse, solution, deals, folds, K);
       return { at, solution, scores, measured: choice.measure(scores, heldLabels, heldWeights) };
     };
     // By decades from the middle, first up, and down where that gains nothing; then the two beside the best.
@@ -164,6 +167,22 @@ function heldOut(all: Float64Array, deals: readonly Int32Array[], folds: number,
       const from = i * width + (r * folds + fold[i]!) * K;
       scores.set(all.subarray(from, from + K), (r * n + i) * K);
     }
+  return scores;
+}
+
+/** The same of sparse rows, whose scores are made one by one. */
+function heldOutSparse(
+  sparse: SparseMatrix,
+  theta: Float64Array,
+  deals: readonly Int32Array[],
+  folds: number,
+  K: number,
+): Float64Array {
+  const scores = new Float64Array(deals.length * sparse.rows * K);
+  for (const [r, fold] of deals.entries()) {
+    const model = fold.map((f) => (f < 0 ? -1 : r * folds + f));
+    scores.set(scoresByModel(sparse, theta, K, model), r * sparse.rows * K);
+  }
   return scores;
 }
 
