@@ -2,13 +2,14 @@ import { InputError } from "../errors.ts";
 import { build } from "../ir/build.ts";
 import type { Graph, Node, Shape, Value } from "../ir/graph.ts";
 import { printShape } from "../ir/print.ts";
-import { prune } from "../ir/prune.ts";
+import { consumers, prune } from "../ir/prune.ts";
 import { inferShapes, integersOf } from "../ir/shapes.ts";
 import { unbroadcast } from "../ops/broadcast.ts";
 import { formulas } from "../ops/formula.ts";
 import * as rules from "../ops/index.ts";
 import * as microsoft from "../ops/microsoft/index.ts";
-import type { Op, Site } from "../ops/op.ts";
+import type { Lowered, Op, Site } from "../ops/op.ts";
+import { wholeGelus } from "./gelu.ts";
 
 /** What `gradients` takes for granted. */
 export interface GradientOptions {
@@ -65,11 +66,15 @@ export function gradients(
   const builder = build(work);
   const places = new Map<Value, number>();
   const g = formulas(builder, lossType.dtype, opset, PREFIX);
+  /** The nodes that operators with a gradient of the whole end in. */
+  const wholes = new Map<Node, Lowered["gradient"]>();
   follow();
+  wholeGelus(work, depends);
   while (decompose()) follow();
   const forward = [...work.nodes];
   const found = new Map<Value, Value[]>([[loss, [g.fill(1, [])]]]);
   const scaled = new Set<Value>();
+  const uses = consumers(work);
   const total = (value: Value): Value | null => {
     const parts = found.get(value);
     if (!parts) return null;
@@ -88,13 +93,14 @@ export function gradients(
     const op = opOf(node);
     if (op.gradient === null) continue;
     const at = siteOf(node, dys, forward);
-    const made = op.gradient(g, at);
+    const whole = wholes.get(node);
+    const made = whole ? [whole(dys[0]!)] : op.gradient(g, at);
     for (const [i, input] of node.inputs.entries()) {
       if (!input || !depends.has(input)) continue;
       const one = made[i] ?? null;
       let gradient = typeof one === "function" ? one() : one;
       if (!gradient) continue;
-      if (op.broadcasts) gradient = at.unbroadcast(gradient, shape(at.y), input);
+      if (op.broadcasts && !whole) gradient = at.unbroadcast(gradient, shape(at.y), input);
       const parts = found.get(input);
       if (parts) parts.push(gradient);
       else found.set(input, [gradient]);
@@ -149,6 +155,14 @@ export function gradients(
     let changed = false;
     for (const node of before) {
       const op = node.inputs.some((input) => input && depends.has(input)) ? known(node) : undefined;
+      const lowered = op?.lower?.(g, siteOf(node, [], before));
+      if (lowered) {
+        changed = true;
+        const last = nodes.at(-1)!;
+        last.outputs = [...node.outputs];
+        wholes.set(last, lowered.gradient);
+        continue;
+      }
       if (!op?.decompose) {
         nodes.push(node);
         continue;
@@ -199,6 +213,15 @@ export function gradients(
       y: node.outputs[0]!,
       dy: dys[0]!,
       dys,
+      reader() {
+        const all = uses.get(node.outputs[0]!) ?? [];
+        const [{ node: only, index } = { node, index: -1 }] = all;
+        if (all.length !== 1 || index < 0 || work.outputs.includes(node.outputs[0]!)) return null;
+        if (factors?.has(node.outputs[0]!)) return null; // what comes down is not what the reader sends
+        const y = only.outputs[0];
+        const dy = y && total(y);
+        return dy ? { node: only, y, dy } : null;
+      },
       output(index) {
         const place = placeOf(node);
         const existing = work.nodes[place]!;

@@ -1,6 +1,6 @@
 import type { Value } from "../ir/graph.ts";
 import type { Formula } from "./formula.ts";
-import { decomposed, rule, type Site, unary, variadic } from "./op.ts";
+import { decomposed, type Lowered, type Op, rule, type Site, unary, variadic } from "./op.ts";
 
 export const Relu = unary((g, { y, dy }) => g.mul(dy, g.greater(y, 0)));
 export const LeakyRelu = unary((g, { x, dy, at }) =>
@@ -54,14 +54,31 @@ export const Swish = decomposed((g, at) => {
   return [g.mul(x, g.sigmoid(alpha === 1 ? x : g.mul(alpha, x)))];
 });
 /** Φ(x) + x·φ(x), or the same of its tanh approximation (Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415). */
-export const Gelu = unary((g, { x, dy, at }) =>
-  at.text("approximate", "none") === "tanh" ? geluTanh(g, x, dy) : geluErf(g, x, dy),
-);
+export const Gelu: Op = {
+  ...unary((g, { x, dy, at }) =>
+    at.text("approximate", "none") === "tanh" ? geluTanh(g, x, dy) : geluErf(g, x).gradient(dy),
+  ),
+  lower: (g, at) => (at.text("approximate", "none") === "tanh" ? null : geluErf(g, at.x[0]!)),
+};
 
-/** y·(dy − Σ dy·y) */
+/**
+ * y·(dy − Σ dy·y). Where all that reads y is a product z = y·V, the sum is Σ dz·z over fewer numbers (Dao et al. 2022,
+ * https://arxiv.org/abs/2205.14135, appendix B).
+ */
 export const Softmax = rule((g, at) => {
   const { y, dy } = at;
-  return [g.mul(y, g.sub(dy, g.sum(g.mul(dy, y), classAxes(g, at))))];
+  const axes = classAxes(g, at);
+  const rank = at.rank(y);
+  const last = axes.length === 1 && [-1, rank - 1].includes(axes[0]!);
+  const reader = last ? at.reader() : null;
+  const isProduct =
+    reader?.node.opType === "MatMul" &&
+    reader.node.inputs[0] === y &&
+    at.rank(reader.node.inputs[1]!) > 1 &&
+    at.shape(reader.y).slice(0, -1).join() === at.shape(y).slice(0, -1).join() &&
+    !at.shape(y).includes(null);
+  const sum = isProduct ? g.sum(g.mul(reader.dy, reader.y), [-1]) : g.sum(g.mul(dy, y), axes);
+  return [g.mul(y, g.sub(dy, sum))];
 });
 /** dy − eʸ·Σ dy */
 export const LogSoftmax = rule((g, at) => {
@@ -69,13 +86,23 @@ export const LogSoftmax = rule((g, at) => {
   return [g.sub(dy, g.mul(g.exp(y), g.sum(dy, classAxes(g, at))))];
 });
 
-function geluErf(g: Formula, x: Parameters<Formula["square"]>[0], dy: typeof x) {
-  const distribution = g.mul(0.5, g.add(1, g.op("Erf", [g.mul(x, Math.SQRT1_2)])));
-  const density = g.mul(1 / Math.sqrt(2 * Math.PI), g.exp(g.mul(-0.5, g.square(x))));
-  return g.mul(dy, g.add(distribution, g.mul(x, density)));
+/** Appends y = x·Φ(x), Φ(x) = (1 + erf(u))/2, u = x/√2; φ(x) = exp(−u²)/√(2π), the factor taken into the exponent. */
+function geluErf(g: Formula, x: Value): Lowered {
+  const u = g.mul(x, Math.SQRT1_2);
+  const erf = g.op("Erf", [u]);
+  // In one pass, where the runtime has the kernel.
+  const distribution =
+    g.dtype === "float32" ? g.op("HardSigmoid", [erf], { alpha: 0.5, beta: 0.5 }) : g.mul(0.5, g.add(1, erf));
+  g.mul(x, distribution);
+  return {
+    gradient(dy) {
+      const density = g.exp(g.sub(-Math.log(Math.sqrt(2 * Math.PI)), g.square(u)));
+      return g.mul(dy, g.add(distribution, g.mul(x, density)));
+    },
+  };
 }
 
-function geluTanh(g: Formula, x: Parameters<Formula["square"]>[0], dy: typeof x) {
+function geluTanh(g: Formula, x: Value, dy: Value) {
   const c = Math.sqrt(2 / Math.PI);
   const squared = g.square(x);
   const t = g.tanh(g.mul(c, g.mul(x, g.add(1, g.mul(0.044715, squared)))));

@@ -16,6 +16,8 @@ export interface Site {
   readonly dy: Value;
   /** The gradients with respect to all outputs; null where the loss does not depend on one. */
   readonly dys: readonly (Value | null)[];
+  /** The node that alone reads `y`, its output and the gradient of that; null where there are several, or y is an output. */
+  reader(): { readonly node: Node; readonly y: Value; readonly dy: Value } | null;
   /** Output `index`, which the node is made to give where it did not. */
   output(index: number): Value;
   /** Shape of a value with a known rank; throws an InputError that names it otherwise. */
@@ -44,6 +46,11 @@ export type GradientRule = (g: Formula, at: Site) => readonly InputGradient[];
 /** The outputs of a node made of plainer operators. */
 export type Decomposition = (g: Formula, at: Omit<Site, "dy" | "dys">) => readonly (Value | null)[];
 
+/** An operator of one input, appended as plainer ones, the last of which gives its output: dx from dy and what they left. */
+export interface Lowered {
+  gradient(dy: Value): Value;
+}
+
 /**
  * What differentiation knows of an operator: its gradient as a formula, or plainer operators to put in its place.
  * `gradient` null: none flows (comparisons, indices, shapes).
@@ -51,6 +58,8 @@ export type Decomposition = (g: Formula, at: Omit<Site, "dy" | "dys">) => readon
 export interface Op {
   readonly gradient: GradientRule | null;
   readonly decompose?: Decomposition;
+  /** As `decompose`, with a gradient of the whole; null where the rule is to be taken. */
+  readonly lower?: (g: Formula, at: Omit<Site, "dy" | "dys">) => Lowered | null;
   /** Inputs are broadcast against each other: the engine undoes that in what `gradient` returns. */
   readonly broadcasts?: boolean;
 }

@@ -7,9 +7,9 @@ import { decomposed } from "../op.ts";
 // Operators of ONNX Runtime's domain com.microsoft that exports for inference contain, as what they were fused from.
 
 /** x·Φ(x) */
-export const Gelu = decomposed((g, at) => [gelu(g, at.x[0]!)]);
+export const Gelu = decomposed((g, at) => [g.op("Gelu", [at.x[0]!])]);
 /** Gelu(x + bias) */
-export const BiasGelu = decomposed((g, at) => [gelu(g, g.add(at.x[0]!, at.x[1]!))]);
+export const BiasGelu = decomposed((g, at) => [g.op("Gelu", [g.add(at.x[0]!, at.x[1]!)])]);
 /** x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), x with its bias where there is one. */
 export const FastGelu = decomposed((g, at) => {
   const x = at.has(1) ? g.add(at.x[0]!, at.x[1]!) : at.x[0]!;
@@ -54,8 +54,4 @@ function activated(g: Formula, y: Value, name: string, refuse: (what: string) =>
   if (name === "") return y;
   if (["Relu", "Tanh", "Sigmoid"].includes(name)) return g.op(name, [y]);
   return refuse(`has the activation ${name}, which has no gradient rule`);
-}
-
-function gelu(g: Formula, x: Value): Value {
-  return g.mul(g.mul(0.5, x), g.add(1, g.op("Erf", [g.mul(x, Math.SQRT1_2)])));
 }
