@@ -1,5 +1,6 @@
 // Log loss and expected calibration error at few labels a class, none of them held out, against scikit-learn's logistic
-// regression with its strength by cross-validation: the same features, draws and test rows. GRAFT_HEAD names another head.
+// regression with its strength by cross-validation: the same features, draws and test rows. GRAFT_HEAD names another head,
+// GRAFT_SETS=hymenoptera some of the sets.
 import { accuracy, expectedCalibrationError, heads, logLoss, mostProbable, random } from "graft-ml";
 import { photoFeatures } from "./photo-features.mjs";
 import { drawShots, mean, ourProbabilities, peerProbabilities, rounded } from "./photos-tasks.mjs";
@@ -17,6 +18,7 @@ export async function run(say) {
     // 60 training rows a class are too few for 64: of the 100 a class all that are not drawn test.
     ["PACS photo", { set: "pacs_160_subset/photo" }, true],
   ]) {
+    if (!name.includes(process.env.GRAFT_SETS ?? "")) continue;
     const set = await photoFeatures(options);
     const { labels } = set;
     const all = [...labels.keys()];

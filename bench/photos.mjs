@@ -4,6 +4,7 @@ import { accuracy, correctedResampledT, mostProbable, random, stratifiedFolds } 
 import { photoFeatures } from "./photo-features.mjs";
 import { drawShots, mean, ourProbabilities, peerProbabilities, rounded } from "./photos-tasks.mjs";
 
+// GRAFT_SETS="MobileNetV2, cropped" and GRAFT_REPEATS=3 choose some of it.
 const REPEATS = Number(process.env.GRAFT_REPEATS ?? 10);
 const FOLDS = 10;
 const DRAWS = 10;
@@ -20,6 +21,7 @@ const SETS = [
 export async function run(say) {
   const rows = [];
   for (const [name, options] of SETS) {
+    if (!name.includes(process.env.GRAFT_SETS ?? "")) continue;
     const set = await photoFeatures({ set: "hymenoptera_256", ...options });
     const all = [...set.labels.keys()];
     const train = all.filter((i) => set.isTrain[i]);

@@ -7,7 +7,6 @@ import { requireFittable, requirePredictable, rowWeights } from "./check.ts";
 import type { Classifier, FitContext, Head } from "./head.ts";
 import { appendNormalised, normalised } from "./normalise.ts";
 import { appendTransposed, forRow, innerProducts, squaredLengths } from "./products.ts";
-import { rooted } from "./rooted.ts";
 
 const options = {
   metric: {
@@ -26,7 +25,7 @@ const options = {
  * class weights count; row weights count in the means too. A list of class weights also shifts the scores by its logarithm,
  * as a prior would; "balanced" needs no shift, since no class counts by its rows.
  */
-export const centroid: Head = rooted("centroid", {
+export const centroid: Head = {
   about: "nearest class mean, by angle or distance",
   options,
   cost: (rows, columns) => 6 * rows * columns,
@@ -46,7 +45,7 @@ export const centroid: Head = rooted("centroid", {
     );
     return classifier(means(rows, labels, context, cosine), cosine, temperature, shift);
   },
-});
+};
 
 /** Weighted mean of each class's rows, [C, D]. */
 function means(rows: Features, labels: Int32Array, context: FitContext, cosine: boolean): Matrix {

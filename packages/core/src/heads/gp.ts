@@ -11,7 +11,6 @@ import { type Latent, laplace } from "./gp-laplace.ts";
 import type { Classifier, FitContext, Head } from "./head.ts";
 import { appendNormalised, normalised } from "./normalise.ts";
 import { columnMeans, shifted, squaredDistances, squaredLengths, variance } from "./products.ts";
-import { rooted } from "./rooted.ts";
 
 /** Widths tried, as factors of 1 / (D · variance), and variances of the latent function. */
 const WIDTHS: readonly number[] = [0.03, 0.1, 0.3, 1];
@@ -46,7 +45,7 @@ const options = {
  * f / √(1 + πv / 8) (MacKay 1992); probabilities are softmax(logits / T), T fitted on held-out logits without trust in
  * their unit, because Laplace's own are too timid on few rows. Row and class weights multiply a row's log likelihood.
  */
-export const gp: Head = rooted("gp", {
+export const gp: Head = {
   about: "Gaussian-process classifier with a Gaussian kernel chosen by marginal likelihood, for small data",
   options,
   denseOnly: true,
@@ -87,7 +86,7 @@ export const gp: Head = rooted("gp", {
       temperature,
     });
   },
-});
+};
 
 interface Problem {
   readonly rows: Matrix;

@@ -7,7 +7,6 @@ import { requireDense, requireFittable, requirePredictable, rowWeights } from ".
 import type { Classifier, FitContext, Head } from "./head.ts";
 import { appendNormalised, normalised } from "./normalise.ts";
 import { appendSquaredDistances, columnMeans, shifted, squaredDistances } from "./products.ts";
-import { rooted } from "./rooted.ts";
 
 /** Numbers of neighbours tried where none is given. */
 const NEIGHBOURS: readonly number[] = [1, 3, 5, 7, 9, 13, 19, 29, 45];
@@ -37,7 +36,7 @@ const options = {
  * `KNeighborsClassifier`: of equal votes the first class, of equal distances the first row. k is chosen by the log loss of
  * rows left out one at a time (with their group), T on the same rows.
  */
-export const knn: Head = rooted("knn", {
+export const knn: Head = {
   about: "k nearest neighbours, k by leaving rows out",
   options,
   denseOnly: true,
@@ -55,7 +54,7 @@ export const knn: Head = rooted("knn", {
     const { k, temperature } = choose(pool, settings.k, context);
     return classifier(pool, centre, cosine, k, temperature);
   },
-});
+};
 
 interface Pool {
   readonly rows: Matrix;

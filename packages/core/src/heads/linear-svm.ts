@@ -8,7 +8,6 @@ import type { Classifier, Head } from "./head.ts";
 import { linearRows } from "./linear-rows.ts";
 import { solveLinear, unsolved } from "./linear-solver.ts";
 import { appendNormalised, normalised } from "./normalise.ts";
-import { rooted } from "./rooted.ts";
 import { squaredHinge } from "./squared-hinge.ts";
 import { chooseStrength } from "./strength.ts";
 
@@ -43,7 +42,7 @@ const options = {
  * T from scores of rows held out; left open, C is what makes these most probable. A row's weight counts in every column;
  * liblinear, given class weights and more than two classes, weighs the rest as 1 in the column of a class.
  */
-export const linearSvm: Head = rooted("linearSvm", {
+export const linearSvm: Head = {
   about: "linear support vector machine with squared hinge loss, one class against the rest",
   options,
   async fit(features, labels, given, context) {
@@ -86,7 +85,7 @@ export const linearSvm: Head = rooted("linearSvm", {
       await rows.close();
     }
   },
-});
+};
 
 /** Temperature of margins where no row can be held out: a row on the margin's edge then has odds of e² to 1. */
 const NOTHING_HELD_OUT = 1;

@@ -78,6 +78,7 @@ export const logistic: Head = rooted("logistic", {
         classes,
         normalise: settings.normalise,
         chosen: { ...recorded(found, settings.strength), ...unsolved(distance) },
+        ...(found && { heldOutLoss: found.loss }),
       });
     } finally {
       await rows.close();
@@ -139,19 +140,18 @@ function classifier(
     d,
     classes,
     normalise,
-    chosen,
+    ...rest
   }: {
     readonly d: number;
     readonly classes: number;
     readonly normalise: boolean;
-    readonly chosen: Classifier["chosen"];
-  },
+  } & Pick<Classifier, "chosen" | "heldOutLoss">,
 ): Classifier {
   const coefficients = Float32Array.from(solution.subarray(0, d * classes));
   const intercepts = Float32Array.from(solution.subarray(d * classes));
   return {
     classes,
-    chosen,
+    ...rest,
     predict(features): Matrix {
       requirePredictable("logistic", features, d);
       const rows = normalise ? normalised(features) : features;

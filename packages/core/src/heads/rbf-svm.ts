@@ -8,7 +8,6 @@ import { contextOf, stratifiedSample } from "./folds.ts";
 import type { Classifier, FitContext, Head } from "./head.ts";
 import { appendNormalised, normalised } from "./normalise.ts";
 import { appendSquaredDistances, columnMeans, shifted, squaredDistances, variance } from "./products.ts";
-import { rooted } from "./rooted.ts";
 import { type Support, smo } from "./smo.ts";
 
 const STRENGTHS: readonly number[] = [0.1, 1, 10, 100];
@@ -50,7 +49,7 @@ const options = {
  * Dreyfus 1995, NIPS 7). Margins are
  * `SVC`'s; of several classes the most probable may not be the one of most votes where a pair is nearly even.
  */
-export const rbfSvm: Head = rooted("rbfSvm", {
+export const rbfSvm: Head = {
   about: "support vector machine with a Gaussian kernel, strength and width by inner cross-validation",
   options,
   denseOnly: true,
@@ -75,7 +74,7 @@ export const rbfSvm: Head = rooted("rbfSvm", {
     const machines = solve(problem, distances, { strength, gamma });
     return classifier({ problem, machines, gamma, strength, temperature, centre }, settings.normalise);
   },
-});
+};
 
 interface Problem {
   readonly rows: Matrix;

@@ -11,7 +11,6 @@ import { eachFold, stratifiedFolds } from "./folds.ts";
 import type { Classifier, FitContext, Head } from "./head.ts";
 import { appendNormalised, normalised } from "./normalise.ts";
 import { addRow, forRow, innerProducts } from "./products.ts";
-import { rooted } from "./rooted.ts";
 
 /** Penalties tried where none is given: half decades. */
 const PENALTIES: readonly number[] = Array.from({ length: 19 }, (_, k) => 10 ** (-5 + k / 2));
@@ -35,7 +34,7 @@ const options = {
  * form: e_i = (y_i − ŷ_i) / (1 − H_ii) (Allen 1974, doi:10.1080/00401706.1974.10489157); by folds where rows have groups.
  * Probabilities are softmax(ŷ / T), T fitted on the same left-out scores.
  */
-export const ridge: Head = rooted("ridge", {
+export const ridge: Head = {
   about: "least squares on one column a class, its penalty by leaving rows out in closed form",
   options,
   cost: (rows, columns) => rows * columns * Math.min(rows, columns) + 9 * Math.min(rows, columns) ** 3,
@@ -60,7 +59,7 @@ export const ridge: Head = rooted("ridge", {
     const temperature = fitTemperature(leftOut[best]!, labels, { weights, unit: "free" });
     return classifier(solve(problem, spectrum, alpha), settings.normalise, alpha, temperature);
   },
-});
+};
 
 /** What ridge regression is given; rows are already normalised where they are to be. */
 export interface RidgeProblem {

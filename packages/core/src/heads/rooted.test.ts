@@ -5,10 +5,8 @@ import { writeModel } from "../onnx/write.ts";
 import { random } from "../random.ts";
 import { ort } from "../runtime/ort.ts";
 import { float32, type Matrix, matrix } from "../tensor.ts";
-import type { Head } from "./head.ts";
-import * as heads from "./index.ts";
+import { logistic } from "./logistic.ts";
 
-const all = Object.entries(heads as Record<string, Head>);
 const labels = Int32Array.from({ length: 40 }, (_, i) => i % 2);
 const context = () => ({ classes: 2, random: random(3) });
 
@@ -26,25 +24,36 @@ const features = rectified(1);
 const unseen = rectified(2);
 const rootsOf = (x: Matrix) => matrix(x.rows, x.columns, x.data.map(Math.sqrt));
 
-test.each(all)("%s learns from roots of dense features of which none is below 0", async (_, head) => {
-  const fitted = await head.fit(features, labels, {}, context());
-  const byHand = await head.fit(rootsOf(features), labels, { root: "off" }, context());
+test("asked for, roots are what is learnt from", async () => {
+  const fitted = await logistic.fit(features, labels, { root: "on" }, context());
+  const byHand = await logistic.fit(rootsOf(features), labels, { root: "off" }, context());
   expect(fitted.chosen).toEqual({ ...byHand.chosen, root: "on" });
   expect(fitted.predict(unseen)).toEqual(byHand.predict(rootsOf(unseen)));
-  const plain = await head.fit(features, labels, { root: "off" }, context());
-  expect(plain.predict(unseen)).not.toEqual(fitted.predict(unseen));
 });
 
-test.each(all)("%s takes no roots where a feature is below 0, or lengths are kept", async (_, head) => {
+test("left open, probabilities lie between those of both ways, the more probable way weighing more", async () => {
+  const of = (settings: object) => logistic.fit(features, labels, settings, context());
+  const [fitted, plain, rooted] = [await of({}), await of({ root: "off" }), await of({ root: "on" })];
+  const share = Number(String(fitted.chosen.root).replace("weight ", ""));
+  expect(share > 0.5).toBe(rooted.heldOutLoss! < plain.heldOutLoss!);
+  const [p, a, b] = [fitted, plain, rooted].map((one) => one.predict(unseen).data);
+  for (const [i, value] of p!.entries()) {
+    expect(value).toBeCloseTo((1 - share) * a![i]! + share * b![i]!, 4);
+  }
+  expect(a).not.toEqual(b);
+});
+
+test("no roots where a feature is below 0, lengths are kept, or the strength is given", async () => {
   const lower = matrix(40, 6, features.data.slice());
   lower.data[7] = -0.01;
-  expect((await head.fit(lower, labels, {}, context())).chosen).not.toHaveProperty("root");
-  const kept = "normalise" in head.options ? { normalise: false } : { metric: "euclidean" };
-  expect((await head.fit(features, labels, kept, context())).chosen).not.toHaveProperty("root");
+  expect((await logistic.fit(lower, labels, {}, context())).chosen).not.toHaveProperty("root");
+  for (const given of [{ normalise: false }, { strength: 1 }])
+    expect((await logistic.fit(features, labels, given, context())).chosen).not.toHaveProperty("root");
 });
 
-test.each(all)("%s: its graph takes the same roots, and of what is below 0 none", async (_, head) => {
-  const fitted = await head.fit(features, labels, {}, context());
+test.each(["auto", "on"])("the graph takes the same roots, and of what is below 0 none: %s", async (root) => {
+  const fitted = await logistic.fit(features, labels, { root }, context());
+  expect(fitted.chosen).toHaveProperty("root");
   const asked = matrix(40, 6, unseen.data.slice());
   asked.data[3] = -0.5;
   const graph = emptyGraph("head");
@@ -65,7 +74,7 @@ test("sparse features keep their values", async () => {
     indices: Int32Array.from({ length: 240 }, (_, k) => k % 6),
     values: features.data,
   };
-  const fitted = await heads.logistic.fit(sparse, labels, {}, context());
+  const fitted = await logistic.fit(sparse, labels, {}, context());
   expect(fitted.chosen).not.toHaveProperty("root");
 });
 
@@ -77,9 +86,9 @@ test("rows read in blocks are rooted as those in memory are", async () => {
       for (let at = 0; at < 40; at += 8) yield matrix(8, 6, features.data.slice(at * 6, (at + 8) * 6));
     },
   };
-  const settings = { tolerance: 1e-9, strength: 1 };
-  const streamed = await heads.logistic.fitBlocks!(source, labels, settings, context());
-  const inMemory = await heads.logistic.fit(features, labels, settings, context());
+  const settings = { tolerance: 1e-9, strength: 1, root: "on" };
+  const streamed = await logistic.fitBlocks!(source, labels, settings, context());
+  const inMemory = await logistic.fit(features, labels, settings, context());
   expect(streamed.chosen).toEqual(inMemory.chosen);
   const expected = inMemory.predict(unseen).data;
   for (const [k, p] of streamed.predict(unseen).data.entries()) expect(p).toBeCloseTo(expected[k]!, 4);
