@@ -31,9 +31,9 @@ test("asked for, roots are what is learnt from", async () => {
   expect(fitted.predict(unseen)).toEqual(byHand.predict(rootsOf(unseen)));
 });
 
-test("left open, probabilities lie between those of both ways, the more probable way weighing more", async () => {
+test("on auto, probabilities lie between those of both ways, the more probable way weighing more", async () => {
   const of = (settings: object) => logistic.fit(features, labels, settings, context());
-  const [fitted, plain, rooted] = [await of({}), await of({ root: "off" }), await of({ root: "on" })];
+  const [fitted, plain, rooted] = [await of({ root: "auto" }), await of({}), await of({ root: "on" })];
   const share = Number(String(fitted.chosen.root).replace("weight ", ""));
   expect(share > 0.5).toBe(rooted.heldOutLoss! < plain.heldOutLoss!);
   const [p, a, b] = [fitted, plain, rooted].map((one) => one.predict(unseen).data);
@@ -46,9 +46,11 @@ test("left open, probabilities lie between those of both ways, the more probable
 test("no roots where a feature is below 0, lengths are kept, or the strength is given", async () => {
   const lower = matrix(40, 6, features.data.slice());
   lower.data[7] = -0.01;
-  expect((await logistic.fit(lower, labels, {}, context())).chosen).not.toHaveProperty("root");
+  expect((await logistic.fit(lower, labels, { root: "auto" }, context())).chosen).not.toHaveProperty("root");
   for (const given of [{ normalise: false }, { strength: 1 }])
-    expect((await logistic.fit(features, labels, given, context())).chosen).not.toHaveProperty("root");
+    expect(
+      (await logistic.fit(features, labels, { ...given, root: "auto" }, context())).chosen,
+    ).not.toHaveProperty("root");
 });
 
 test.each(["auto", "on"])("the graph takes the same roots, and of what is below 0 none: %s", async (root) => {
@@ -74,7 +76,7 @@ test("sparse features keep their values", async () => {
     indices: Int32Array.from({ length: 240 }, (_, k) => k % 6),
     values: features.data,
   };
-  const fitted = await logistic.fit(sparse, labels, {}, context());
+  const fitted = await logistic.fit(sparse, labels, { root: "auto" }, context());
   expect(fitted.chosen).not.toHaveProperty("root");
 });
 

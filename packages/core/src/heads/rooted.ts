@@ -8,7 +8,7 @@ import type { Classifier, Head } from "./head.ts";
 const own = {
   root: {
     type: "choice",
-    default: "auto",
+    default: "off",
     of: ["auto", "on", "off"],
     about:
       "take the square root of each feature first (auto: both ways, weighted by what is held out, where settings are left open and dense features, none below 0, are divided by their length)",
@@ -19,7 +19,7 @@ const own = {
  * A head that may take square roots of features first, where these are averages of rectified maps: a few large ones then no
  * longer speak for all, and the inner product of rows of length 1 is that of Hellinger's distance (Perronnin, Sánchez and
  * Mensink 2010, doi:10.1007/978-3-642-15561-1_11). What is below 0 counts as 0. Whether that helps is for the rows to say:
- * left open, the probabilities are an average of both ways by weights proportional to exp(−total held-out loss), the
+ * on "auto" the probabilities are an average of both ways by weights proportional to exp(−total held-out loss), the
  * pseudo-BMA weights of Yao et al. 2018 (doi:10.1214/17-BA1091). Features read block by block are rooted where that is asked for.
  */
 export function rooted(name: string, head: Head): Head {
