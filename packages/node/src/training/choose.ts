@@ -1,17 +1,8 @@
 import { kFold, splitDataset } from "@graft-ml/core";
 import type { Defaults, Method } from "./methods.ts";
 import { type Run, run, sweptRate } from "./stages.ts";
+import { bestOf, FOLDS, isHopeless, type Trial, trialOf } from "./trials.ts";
 import type { Work } from "./work.ts";
-
-/** One depth and learning rate tried. */
-export interface Trial {
-  readonly depth: number;
-  readonly rate: number;
-  /** Mean negative log-likelihood of held-out rows: of the start, and after each epoch. */
-  readonly losses: readonly number[];
-  /** The same fold by fold; one where rows are held out once, fewer where a trial could not win any more. */
-  readonly folds: readonly (readonly number[])[];
-}
 
 /** What is trained in the end. */
 export interface Choice {
@@ -27,7 +18,6 @@ export interface Choice {
   readonly run: Run | null;
 }
 
-const FOLDS = 3;
 const HELD_OUT = 0.2;
 /** Epochs without gain after which a run that cannot be repeated ends. */
 const PATIENCE = 5;
@@ -90,24 +80,14 @@ async function scoredOnFolds(work: Work, { epochs, rates, depths }: Defaults): P
         const common = { depth: wanted, rate, epochs, keep: "last" as const };
         each.push((await run(work, { ...common, name, head, rows: train, heldOut: test })).losses);
         // What was not better than the start on one fold cannot become so on every fold.
-        if (isStartCandidate && !each[0]!.some((_, epoch) => isBetterEverywhere(each, epoch))) break;
+        if (isStartCandidate && isHopeless(each)) break;
       }
-      const counts = each.map((_, fold) => folds[fold]!.test.length);
-      const rows = counts.reduce((sum, count) => sum + count, 0);
-      const losses = each[0]!.map(
-        (_, epoch) => counts.reduce((sum, count, fold) => sum + each[fold]![epoch]! * count, 0) / rows,
-      );
-      trials.push({ depth: blocks, rate, losses, folds: each, wanted });
-      work.log({ step: "trial", depth: blocks, rate, losses, folds: each });
+      const counts = folds.map(({ test }) => test.length);
+      const trial = trialOf({ depth: blocks, rate }, each, counts);
+      trials.push({ ...trial, wanted });
+      work.log({ step: "trial", ...trial });
     }
-  // By what is gained over the start: a trial that ended early has seen other rows than the rest.
-  const gain = ({ losses }: Trial, epoch: number) => losses[0]! - losses[epoch]!;
-  let best = { trial: trials[0]!, epoch: 0, gain: isStartCandidate ? 0 : Number.NEGATIVE_INFINITY };
-  for (const trial of trials)
-    for (const epoch of trial.losses.keys())
-      if (epoch > 0 && gain(trial, epoch) > best.gain)
-        if (!isStartCandidate || isBetterEverywhere(trial.folds, epoch))
-          best = { trial, epoch, gain: gain(trial, epoch) };
+  const best = bestOf(trials, { isStartCandidate });
   return {
     depth: best.trial.wanted,
     rate: best.trial.rate,
@@ -119,17 +99,13 @@ async function scoredOnFolds(work: Work, { epochs, rates, depths }: Defaults): P
   };
 }
 
-/** Better than the start on every fold: on few rows a better mean alone is mostly luck of one of them. */
-function isBetterEverywhere(folds: Trial["folds"], epoch: number): boolean {
-  return folds.every((losses) => losses[epoch]! < losses[0]!);
-}
-
 /** Whether training starts from nothing, so that the start is no candidate. */
 function isBlank(method: Method): boolean {
   return method === "full" || method === "scratch";
 }
 
-function partsOf({ options }: Work) {
+/** How rows are parted: by seed and keys. */
+export function partsOf({ options }: Work) {
   const { seed = 0, keys } = options;
   return { seed, ...(keys && { keys }) };
 }

@@ -1,9 +1,11 @@
 import { type Model, resolveSettings, writeAdapter } from "@graft-ml/core";
 import { composeModel } from "../runs/compose.ts";
 import { VERSION } from "../version.ts";
-import { choose, type Trial } from "./choose.ts";
+import { choose } from "./choose.ts";
+import { contrast } from "./contrastive.ts";
 import { defaultsOf, fineTuneOptions, type Method } from "./methods.ts";
 import { run } from "./stages.ts";
+import type { Trial } from "./trials.ts";
 import { type FineTuneOptions, workOf } from "./work.ts";
 
 /** What fine-tuning ends with. */
@@ -19,6 +21,9 @@ export interface FineTuned {
   /** LoRA's adapter apart from the model, by file name. */
   readonly adapter: Readonly<Record<string, string | Uint8Array>> | null;
 }
+
+const FROZEN =
+  "the network stays frozen under a linear head: no training was better on held-out training rows";
 
 /**
  * Fine-tunes a network on labelled rows. Depth, learning rate and number of epochs that settings leave open are chosen by
@@ -49,15 +54,22 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuned> {
     });
   if (method === "probe")
     return await probe({}, "the network is frozen; a linear head is fitted on its features", []);
+  if (method === "contrastive") {
+    const { tuned, trials, reason, ...made } = await contrast(work, defaults);
+    const chosen = { depth: made.depth, learningRate: made.rate, epochs: made.epochs };
+    if (!tuned) return await probe(chosen, FROZEN, trials);
+    return await end({
+      model: composeModel(tuned.trunk, tuned.head, VERSION),
+      chosen: { ...tuned.head.chosen, ...chosen },
+      reason: `${made.depth} blocks trained on pairs of rows (contrastive), ${made.epochs} epochs at ${made.rate}, then a head: ${reason}`,
+      trials,
+      adapter: null,
+    });
+  }
   const { depth, rate, epochs, planned, reason, trials, run: made } = await choose(work, defaults);
   const { depth: blocks } = work.networkFor(head, depth);
   const chosen = { depth: blocks, learningRate: rate, epochs };
-  if (epochs === 0 && method !== "full" && method !== "scratch")
-    return await probe(
-      chosen,
-      "the network stays frozen under a linear head: no training was better on held-out training rows",
-      trials,
-    );
+  if (epochs === 0 && method !== "full" && method !== "scratch") return await probe(chosen, FROZEN, trials);
   const last = {
     depth,
     rate,

@@ -1,5 +1,4 @@
 export { type Checkpoints, checkpointsIn } from "./checkpoints.ts";
-export type { Trial } from "./choose.ts";
 export { type FineTuned, fineTune } from "./fine-tune.ts";
 export { type FineTuneSettings, fineTuneOptions, METHODS, type Method, methodAbout } from "./methods.ts";
 export {
@@ -10,4 +9,5 @@ export {
   type RowInputs,
   type RowInputsOptions,
 } from "./row-inputs.ts";
+export type { Trial } from "./trials.ts";
 export type { FineTuneOptions } from "./work.ts";

@@ -1,7 +1,16 @@
 import { InputError, type Model, type Options, parametersOf, type Settings, sizeOf } from "@graft-ml/core";
 
 /** Ways to transfer. */
-export const METHODS = ["probe", "lp-ft", "lora", "bitfit", "gradual", "full", "scratch"] as const;
+export const METHODS = [
+  "probe",
+  "lp-ft",
+  "lora",
+  "bitfit",
+  "gradual",
+  "contrastive",
+  "full",
+  "scratch",
+] as const;
 /** The name of a way to transfer. */
 export type Method = (typeof METHODS)[number];
 
@@ -12,6 +21,7 @@ export const methodAbout: Readonly<Record<Method, string>> = {
   lora: "low-rank adapters beside the weights of the upper layers, merged in the end",
   bitfit: "only biases and the head",
   gradual: "layers freed one block after the other from the top, lower ones at lower rates",
+  contrastive: "layers trained to bring rows of one class together, then a linear head (SetFit)",
   full: "every layer at once",
   scratch: "every parameter drawn anew: nothing is transferred",
 };
@@ -116,6 +126,13 @@ export const fineTuneOptions = {
     max: 1000,
     about: "epochs without a better score on held-out rows",
   },
+  pairs: {
+    type: "number",
+    default: 20,
+    min: 1,
+    max: 10_000,
+    about: "contrastive: pairs a class, within it and with others, each",
+  },
   rank: { type: "number", default: 8, min: 1, max: 1024, about: "width of LoRA's adapters" },
   alpha: {
     type: "number",
@@ -167,6 +184,8 @@ const TRIED: Readonly<Record<Method, Tried>> = {
   lora: { epochs: 4, rates: [1e-4, 3e-5], depths: [4], steps: 60 },
   bitfit: { epochs: 4, rates: [3e-4, 1e-4], depths: [4], steps: 60 },
   gradual: { epochs: 4, rates: [1e-4], depths: [3], steps: 60 },
+  // Epochs here are passes over pairs, which are as many as asked for, however few the rows.
+  contrastive: { epochs: 1, rates: [2e-5], depths: [null], steps: 0 },
   full: { epochs: 10, rates: [], depths: [null], steps: 200 },
   scratch: { epochs: 30, rates: [], depths: [null], steps: 240 },
 };
@@ -177,6 +196,7 @@ const TRIED_SMALL: Readonly<Partial<Record<Method, Partial<Tried>>>> = {
   lora: { rates: [1e-3, 1e-4], steps: 120 },
   bitfit: { rates: [3e-3, 3e-4], steps: 120 },
   gradual: { rates: [1e-3], steps: 120 },
+  contrastive: { rates: [1e-3, 1e-4] },
 };
 
 /** Rates of the whole network from a blank head, where it is quick to train. */

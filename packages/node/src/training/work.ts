@@ -63,6 +63,12 @@ export interface Work {
   readonly random: Random;
   /** A head for the rows named, on the trunk's features; zeros for methods that do not start from one. */
   headFor(rows: Int32Array): Promise<Classifier>;
+  /** Features [N, D] of all rows, as they are, through a trunk. */
+  featuresOf(trunk: Model): Promise<Features>;
+  /** A head for the rows named, on features of all rows; its strength is chosen anew. */
+  headOn(features: Features, rows: Int32Array): Promise<Classifier>;
+  /** The rows' inputs as the preprocessor makes them, augmented where settings say so. */
+  readonly decoded: RowInputs;
   networkFor(head: Classifier, depth: number | null): TrainedNetwork;
   /** Inputs of the part that is trained at this depth, made once; `isWhole` where nothing below it is kept. */
   inputsFor(network: TrainedNetwork): Promise<{ readonly inputs: RowInputs; readonly isWhole: boolean }>;
@@ -111,14 +117,13 @@ export async function workOf(options: FineTuneOptions, settings: FineTuneSetting
     ? await checkpointsIn(options.checkpointFolder, identityOf(options, settings))
     : null;
   let features: Features | null = options.features ?? null;
-  const featuresOf = async (): Promise<Features> => {
-    if (features) return features;
-    const { name } = trunk.graph.outputs[0]!;
+  const throughTrunk = async (lower: Model): Promise<Features> => {
+    const { name } = lower.graph.outputs[0]!;
     const made = await frozenInputs({
       ...common,
       augmentation: null,
       views: 0,
-      lower: trunk,
+      lower,
       inputs: [name],
       runtime,
       batchSize: FROZEN_BATCH,
@@ -126,8 +131,25 @@ export async function workOf(options: FineTuneOptions, settings: FineTuneSetting
       signal,
     });
     const { data, shape } = (await made.feeds(Int32Array.from(rows.keys()), null))[name]!;
-    features = matrix(shape[0]!, shape[1]!, data as Float32Array<ArrayBuffer>);
+    return matrix(shape[0]!, shape[1]!, data as Float32Array<ArrayBuffer>);
+  };
+  const featuresOf = async (one: Model): Promise<Features> => {
+    if (one !== trunk) return await throughTrunk(one);
+    features ??= await throughTrunk(trunk);
     return features;
+  };
+  const headOn = async (
+    all: Features,
+    members: Int32Array,
+    given: Readonly<Record<string, unknown>> = {},
+  ) => {
+    const { weights } = context;
+    return await heads.logistic.fit(
+      takeFeatures(all, members),
+      Int32Array.from(members, (row) => labels[row]!),
+      given,
+      { ...context, ...(weights && { weights: Float32Array.from(members, (row) => weights[row]!) }) },
+    );
   };
   let strength: number | null = null;
   const kept = new Map<number, Promise<{ inputs: RowInputs; isWhole: boolean }>>();
@@ -141,18 +163,14 @@ export async function workOf(options: FineTuneOptions, settings: FineTuneSetting
     random: source,
     progress,
     log: (line) => options.onLog?.(line),
+    featuresOf,
+    headOn: (all, members) => headOn(all, members),
+    decoded: decodedInputs(common),
     async headFor(members) {
       if (method === "full" || method === "scratch") return zeroHead(dimensionOf(trunk), classes.length);
-      const all = await featuresOf();
+      const all = await featuresOf(trunk);
       // Roots of features are not trained through: at 0 they have no slope.
-      const given = { root: "off", ...(strength === null ? {} : { strength }) };
-      const { weights } = context;
-      const head = await heads.logistic.fit(
-        takeFeatures(all, members),
-        Int32Array.from(members, (row) => labels[row]!),
-        given,
-        { ...context, ...(weights && { weights: Float32Array.from(members, (row) => weights[row]!) }) },
-      );
+      const head = await headOn(all, members, { root: "off", ...(strength === null ? {} : { strength }) });
       // Chosen once, by cross-validation on all rows; heads of folds then differ by their rows alone.
       strength ??= Number(head.chosen.strength);
       return head;
@@ -169,7 +187,7 @@ export async function workOf(options: FineTuneOptions, settings: FineTuneSetting
 
   async function inputsOf(network: TrainedNetwork): Promise<{ inputs: RowInputs; isWhole: boolean }> {
     const { lower, upper } = splitFrozen(network.model, network.stages.flat());
-    if (!lower) return { inputs: decodedInputs(common), isWhole: true };
+    if (!lower) return { inputs: work.decoded, isWhole: true };
     try {
       const inputs = await frozenInputs({
         ...common,
@@ -186,7 +204,7 @@ export async function workOf(options: FineTuneOptions, settings: FineTuneSetting
     } catch (error) {
       if (!(error instanceof FrozenTooLarge)) throw error;
       work.log({ step: "frozen", depth: network.depth, kept: false, reason: error.message });
-      return { inputs: decodedInputs(common), isWhole: true };
+      return { inputs: work.decoded, isWhole: true };
     }
   }
 }
