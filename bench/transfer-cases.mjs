@@ -167,7 +167,7 @@ const pacs = {
         method,
         backbones: [join(data, "models/mobilenet_v1_0.75_224")],
         head: "logistic",
-        tuning: { depth: 1 },
+        tuning: { depth: 1, learningRate: 1e-4 },
       });
     return { variants: { probe: by("probe"), "lp-ft": by("lp-ft") }, close: async () => {} };
   },

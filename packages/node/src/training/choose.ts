@@ -1,4 +1,5 @@
 import { kFold, splitDataset } from "@graft-ml/core";
+import { headLoss } from "./head-loss.ts";
 import type { Defaults, Method } from "./methods.ts";
 import { type Run, run, sweptRate } from "./stages.ts";
 import { bestOf, FOLDS, isHopeless, type Trial, trialOf } from "./trials.ts";
@@ -55,8 +56,10 @@ async function scoredOnce(work: Work, { epochs, rates, depths }: Defaults): Prom
   const patience = settings.patience ?? PATIENCE;
   const common = { depth, rate, rows: train, heldOut: test, epochs, keep: "best" as const, patience };
   const made = await run(work, { ...common, name: "training", head });
-  const best = isBlank(options.method) ? leastAt(made.losses.slice(1)) + 1 : leastAt(made.losses);
-  const trial = { depth: made.network.depth, rate, losses: made.losses, folds: [made.losses] };
+  const blank = isBlank(options.method);
+  const losses = blank ? made.losses : await fromProbe(work, made.losses, train, test);
+  const best = blank ? leastAt(losses.slice(1)) + 1 : leastAt(losses);
+  const trial = { depth: made.network.depth, rate, losses, folds: [losses] };
   const found = swept === null ? "" : "a rate found by a sweep over training rows, and ";
   const reason = `${found}its epoch of least log loss on ${test.length} held-out training rows`;
   return { depth, rate, epochs: best, planned: epochs, reason, trials: [trial], run: made };
@@ -78,7 +81,8 @@ async function scoredOnFolds(work: Work, { epochs, rates, depths }: Defaults): P
         const name = `trial-${wanted ?? "all"}-${rate}-fold${fold}`;
         const head = await work.headFor(train);
         const common = { depth: wanted, rate, epochs, keep: "last" as const };
-        each.push((await run(work, { ...common, name, head, rows: train, heldOut: test })).losses);
+        const { losses } = await run(work, { ...common, name, head, rows: train, heldOut: test });
+        each.push(isStartCandidate ? await fromProbe(work, losses, train, test) : losses);
         // What was not better than the start on one fold cannot become so on every fold.
         if (isStartCandidate && isHopeless(each)) break;
       }
@@ -97,6 +101,20 @@ async function scoredOnFolds(work: Work, { epochs, rates, depths }: Defaults): P
     trials: trials.map(({ wanted: _, ...trial }) => trial),
     run: null,
   };
+}
+
+/**
+ * Losses whose start is that of the probe that stays where no training is better: it may be better than the head that
+ * training starts from, for it may take roots of features, which are not trained through.
+ */
+async function fromProbe(
+  work: Work,
+  [start, ...later]: readonly number[],
+  train: Int32Array,
+  heldOut: Int32Array,
+): Promise<number[]> {
+  const probe = await headLoss(work, await work.featuresOf(work.options.trunk), train, heldOut);
+  return [Math.min(start!, probe), ...later];
 }
 
 /** Whether training starts from nothing, so that the start is no candidate. */

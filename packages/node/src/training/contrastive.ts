@@ -1,7 +1,6 @@
 import {
   type Classifier,
   cosineSimilarity,
-  type Features,
   type Feeds,
   float32,
   kFold,
@@ -15,12 +14,12 @@ import {
   schedules,
   type Trained,
   type TrainingPlan,
-  takeFeatures,
   train,
   type Value,
   withParameters,
 } from "@graft-ml/core";
 import { partsOf } from "./choose.ts";
+import { headLoss } from "./head-loss.ts";
 import type { Defaults } from "./methods.ts";
 import { contrastPairs } from "./pairs.ts";
 import { bestOf, FOLDS, isHopeless, type Trial, trialOf } from "./trials.ts";
@@ -187,23 +186,4 @@ async function onPairs(work: Work, options: PairRun): Promise<Pick<Trained, "par
   if (checkpoints && !saved?.done) await checkpoints.save(name, result.state, result.reason !== "aborted");
   signal?.throwIfAborted();
   return result;
-}
-
-/** Mean negative log-likelihood of held-out rows under a head fitted on the others. */
-async function headLoss(
-  { headOn, labels, weights }: Work,
-  features: Features,
-  members: Int32Array,
-  heldOut: Int32Array,
-): Promise<number> {
-  const head = await headOn(features, members);
-  const { columns, data } = head.predict(takeFeatures(features, heldOut));
-  let sum = 0;
-  let mass = 0;
-  for (const [i, row] of heldOut.entries()) {
-    const weight = weights?.[row] ?? 1;
-    sum -= weight * Math.log(Math.max(data[i * columns + labels[row]!]!, Number.MIN_VALUE));
-    mass += weight;
-  }
-  return sum / mass;
 }

@@ -7,10 +7,13 @@ import {
   emptyGraph,
   type Feeds,
   float32,
+  heads,
   type Input,
   InputError,
   int64,
+  kFold,
   type Model,
+  matrix,
   modelOf,
   type Preprocessor,
   parametersOf,
@@ -18,6 +21,7 @@ import {
   random,
   readAdapter,
   splitFrozen,
+  takeFeatures,
   writeModel,
 } from "@graft-ml/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -248,11 +252,27 @@ describe("fine-tuning", () => {
     expect(again.trials[0]!.rate).toBe(1e-6); // what is asked for is not looked for
   });
 
-  test("a trial that was worse than the start on one fold ends there", async () => {
+  test("a trial that was worse on one fold than the probe, with roots of features or without, ends there", async () => {
     const settings = { batchSize: 8, learningRate: 3, depth: 1, clip: 0 };
-    const { trials, chosen } = await fineTune(usual({ rows: pictures(0, 45), settings }));
+    const rows = pictures(0, 45);
+    const { trials, chosen } = await fineTune(usual({ rows, settings }));
     expect(trials.map(({ folds }) => folds.length)).toEqual([1]);
     expect(chosen.epochs).toBe(0);
+    const session = await runtime.load(writeModel(network()));
+    const { features } = await session.run(await stripes.prepare(rows.map(({ input }) => input)));
+    await session.close();
+    const [{ train, test }] = kFold(rows, { folds: 3, seed: 0 }) as [{ train: Int32Array; test: Int32Array }];
+    const all = matrix(45, features!.shape[1]!, features!.data as Float32Array<ArrayBuffer>);
+    const labelOf = (i: number) => classes.indexOf(rows[i]!.label!);
+    const head = await heads.logistic.fit(
+      takeFeatures(all, train),
+      Int32Array.from(train, labelOf),
+      {},
+      { classes: 2, random: random(0).fork("head") },
+    );
+    const { data } = head.predict(takeFeatures(all, test));
+    const loss = -test.reduce((sum, row, i) => sum + Math.log(data[2 * i + labelOf(row)]!), 0) / test.length;
+    expect(trials[0]!.losses[0]).toBeLessThanOrEqual(loss + 1e-6);
   });
 
   test("LoRA's adapter lies apart and, laid on the probe, is the merged model", async () => {

@@ -2,7 +2,7 @@
 export interface Trial {
   readonly depth: number;
   readonly rate: number;
-  /** Mean negative log-likelihood of held-out rows: of the start, and after each epoch. */
+  /** Mean negative log-likelihood of held-out rows: of what stays if nothing is better, and after each epoch. */
   readonly losses: readonly number[];
   /** The same fold by fold; one where rows are held out once, fewer where a trial could not win any more. */
   readonly folds: readonly (readonly number[])[];
