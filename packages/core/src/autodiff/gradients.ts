@@ -163,7 +163,7 @@ export function gradients(
         wholes.set(last, lowered.gradient);
         continue;
       }
-      if (!op?.decompose) {
+      if (!op?.decompose || op.decomposes?.(node) === false) {
         nodes.push(node);
         continue;
       }

@@ -60,6 +60,8 @@ export interface Op {
   readonly decompose?: Decomposition;
   /** As `decompose`, with a gradient of the whole; null where the rule is to be taken. */
   readonly lower?: (g: Formula, at: Omit<Site, "dy" | "dys">) => Lowered | null;
+  /** Of an operator with both: whether this node is decomposed, and not differentiated by the formula. */
+  decomposes?(node: Node): boolean;
   /** Inputs are broadcast against each other: the engine undoes that in what `gradient` returns. */
   readonly broadcasts?: boolean;
 }

@@ -364,6 +364,28 @@ const SAMPLES: Record<string, readonly Sample[]> = {
     },
   ],
   LSTM: [
+    ...["forward", "reverse", "bidirectional"].map((direction) => ({
+      x: [
+        [4, 2, 3],
+        [direction === "bidirectional" ? 2 : 1, 8, 3],
+        [direction === "bidirectional" ? 2 : 1, 8, 2],
+        [direction === "bidirectional" ? 2 : 1, 16],
+      ],
+      rest: [{ dtype: "int32" as const, shape: [2], data: Int32Array.of(4, 2) }],
+      attributes: { hidden_size: 2, direction },
+      dtype: "float32" as const,
+      range: [-1, 1] as const,
+    })),
+    {
+      x: [
+        [1, 3, 2],
+        [2, 8, 2],
+        [2, 8, 2],
+      ],
+      attributes: { hidden_size: 2, direction: "bidirectional" },
+      dtype: "float32",
+      range: [-1, 1],
+    },
     {
       x: [
         [2, 2, 3],

@@ -1,13 +1,27 @@
 import type { Value } from "../ir/graph.ts";
 import type { Formula } from "./formula.ts";
-import { type Decomposition, decomposed } from "./op.ts";
+import { lstmGradient } from "./lstm-gradient.ts";
+import { type Decomposition, decomposed, type Op } from "./op.ts";
 
 type Part = Parameters<Decomposition>[1];
 
 // X [T, B, I], W [D, gates·H, I], R [D, gates·H, H], B [D, 2·gates·H]; unrolled over T, which must be known.
 
-/** Gates i, o, f, c (Hochreiter and Schmidhuber 1997, in ONNX's order). */
-export const LSTM = decomposed((g, at) =>
+/**
+ * Gates i, o, f, c (Hochreiter and Schmidhuber 1997, in ONNX's order). Where only the states of all steps are used and the
+ * first ones are zero, the operator stays whole and has a gradient of its own.
+ */
+export const LSTM: Op = {
+  gradient: (g, at) => {
+    refuseVariants(at, ["Sigmoid", "Tanh", "Tanh"]);
+    return lstmGradient(g, at);
+  },
+  decompose: (g, at) => unrolledLstm(g, at),
+  decomposes: ({ inputs, outputs }) =>
+    [inputs[5], inputs[6], inputs[7], outputs[1], outputs[2]].some((value) => value != null) || !outputs[0],
+};
+
+const unrolledLstm: Decomposition = (g, at) =>
   unrolled(g, at, 4, ["Sigmoid", "Tanh", "Tanh"], (x, { h, c }, w, size) => {
     const sum = h ? g.add(x, g.matmul(h, w.recurrent)) : x;
     const biased = w.bias ? g.add(sum, g.add(w.bias, w.recurrentBias!)) : sum;
@@ -15,8 +29,7 @@ export const LSTM = decomposed((g, at) =>
     const fresh = g.mul(g.sigmoid(i), g.tanh(candidate));
     const cell = c ? g.add(fresh, g.mul(g.sigmoid(f), c)) : fresh;
     return { h: g.mul(g.sigmoid(o), g.tanh(cell)), c: cell };
-  }),
-);
+  });
 
 /** Gates z, r, h (Cho et al. 2014, https://arxiv.org/abs/1406.1078). */
 export const GRU = decomposed((g, at) => {
