@@ -34,6 +34,8 @@ export interface TrunkOptions {
    * multiplied by, see `keepMasks`.
    */
   readonly training?: boolean;
+  /** Whether the vectors are trained: else, in training, their rows come as an input `vector_rows` [batch, length, width]. */
+  readonly tunesVectors?: boolean;
 }
 
 /** States of tokens in their sentence. */
@@ -53,7 +55,7 @@ export interface Trunk {
  * Inputs are those of `TokenEncoder.feeds`. Parameters are named `tokens.…` and `encoder.…`.
  */
 export function appendTrunk(builder: Builder, options: TrunkOptions): Trunk {
-  const { encoding, settings, random, vectors = null, training = false } = options;
+  const { encoding, settings, random, vectors = null, training = false, tunesVectors = false } = options;
   const weights = weightsOf(builder, random);
   const wordIds = builder.input("word_ids", "int64", ["batch", "length"]);
   const lengths = builder.input("lengths", "int32", ["batch"]);
@@ -71,9 +73,14 @@ export function appendTrunk(builder: Builder, options: TrunkOptions): Trunk {
     parts.push({ value: builder.apply("Gather", [table, wordIds], { axis: 0 }), width: settings.wordWidth });
   }
   if (vectors !== null) {
-    const ids = builder.input("vector_ids", "int64", ["batch", "length"]);
-    const table = builder.constant(vectors, "tokens.vectors");
-    parts.push({ value: builder.apply("Gather", [table, ids], { axis: 0 }), width: vectors.shape[1]! });
+    const width = vectors.shape[1]!;
+    if (training && !tunesVectors) {
+      parts.push({ value: builder.input("vector_rows", "float32", ["batch", "length", width]), width });
+    } else {
+      const ids = builder.input("vector_ids", "int64", ["batch", "length"]);
+      const table = builder.constant(vectors, "tokens.vectors");
+      parts.push({ value: builder.apply("Gather", [table, ids], { axis: 0 }), width });
+    }
   }
   if (encoding.affixRows > 0) {
     const ids = builder.input("affix_ids", "int64", ["batch", "length", AFFIXES]);
