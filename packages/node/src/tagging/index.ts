@@ -1,0 +1,14 @@
+export { readTaggerConfig, type TaggerConfig, taskOf } from "./config.ts";
+export type { TaggingMetrics, TaggingTest, TaggingTransfer } from "./metrics.ts";
+export {
+  openTaggerRun,
+  type TaggedSentence,
+  type TaggerRun,
+  type TaggingOptions,
+  type TaggingReplay,
+} from "./open-tagger-run.ts";
+export { type FoundSpan, foundSpans, predictionLine, type TaggedForm, taggedForm, taggedText } from "./predictions.ts";
+export { renderTaggingReport, type TaggingReport } from "./report.ts";
+export type { Sentence } from "./sentences.ts";
+export { TAGGER_NAMES, taggerOptions } from "./settings.ts";
+export { type TrainedTaggerRun, type TrainTaggerRunOptions, trainTaggerRun } from "./train-tagger-run.ts";

@@ -1,0 +1,241 @@
+import {
+  convertTags,
+  InputError,
+  linearFeatures,
+  linearModel,
+  type Random,
+  type Runtime,
+  readModel,
+  type Scheme,
+  type Tagged,
+  type TaggedIds,
+  type TaggerSpec,
+  type TagHead,
+  type Tensor,
+  taggingScores,
+  tokenEncoding,
+  trainPerceptron,
+  trainTagger,
+  type TrunkSettings,
+  type WordVectors,
+  writeModel,
+} from "@graft-ml/core";
+import { writtenTags } from "./metrics.ts";
+import type { Sentence } from "./sentences.ts";
+import type { TaggerSettings } from "./settings.ts";
+
+/** What a tagger learns from. */
+export interface TaggerTask {
+  readonly train: readonly Sentence[];
+  readonly held: readonly Sentence[];
+  /** Scheme the tags are written in; null where they write no spans. */
+  readonly scheme: Scheme | null;
+}
+
+/** How a tagger is learnt. */
+export interface LearnTaggerOptions {
+  /** An encoder's name, or linear. */
+  readonly arch: string;
+  readonly head: TagHead["kind"];
+  readonly settings: TaggerSettings;
+  readonly vectors: WordVectors | null;
+  /** A tagger whose token representation and encoder are started from. */
+  readonly source: { readonly spec: TaggerSpec; readonly model: Uint8Array } | null;
+  readonly runtime: Runtime;
+  readonly random: Random;
+  log(entry: object): Promise<void>;
+  readonly onProgress?: (done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A learnt tagger. */
+export interface LearntTagger {
+  readonly spec: TaggerSpec;
+  readonly model: Uint8Array;
+  readonly chosen: Readonly<Record<string, number | string>>;
+  readonly reason: string;
+  /** Score on the held-out sentences after each epoch, and the loss of each. */
+  readonly scores: readonly number[];
+  readonly losses: readonly number[];
+}
+
+/** Epochs of a perceptron, its margin and share of hidden features: chosen on the validation part of English EWT. */
+const PERCEPTRON = { epochs: 8, margin: 3, dropout: 0.1 } as const;
+
+/** Learns a tagger on the training sentences, the best epoch chosen on held-out ones: by F1 of spans, else by accuracy. */
+export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions): Promise<LearntTagger> {
+  const { train, held, scheme } = task;
+  const { arch, settings, random, runtime, log, onProgress, signal } = options;
+  // Ends and single tokens have tags of their own inside the model, whatever the data write.
+  const inner: Scheme | null = scheme === null ? null : "BIOES";
+  const named = (sentence: Sentence) =>
+    inner === null ? sentence.tokens.tags! : convertTags(sentence.tokens.tags!, inner);
+  const trainTags = train.map(named);
+  const tags = tagList(trainTags);
+  const numbers = new Map(tags.map((tag, i) => [tag, i]));
+  const head: TagHead = { name: "head", kind: arch === "linear" ? "crf" : options.head, tags: tags.length };
+  const idsOf = (sentences: readonly Sentence[], all: readonly (readonly string[])[]): TaggedIds[] =>
+    sentences.map(({ tokens }, i) => ({
+      tokens: tokens.texts,
+      tags: Int32Array.from(all[i]!, (tag) => numbers.get(tag) ?? 0),
+    }));
+  const trainIds = idsOf(train, trainTags);
+  if (arch === "linear") {
+    const features = linearFeatures(settings.rows);
+    const epochs = settings.epochs ?? PERCEPTRON.epochs;
+    const wrong: number[] = [];
+    const spec: TaggerSpec = { version: 1, tags, scheme: inner, head, trunk: { kind: "linear", rows: settings.rows } };
+    const tagger = trainPerceptron(trainIds, {
+      tags: tags.length,
+      features,
+      random: random.fork("perceptron"),
+      ...PERCEPTRON,
+      epochs,
+      onEpoch(epoch, share) {
+        wrong.push(share);
+        onProgress?.(epoch + 1, epochs);
+        signal?.throwIfAborted();
+        return true;
+      },
+    });
+    for (const [epoch, loss] of wrong.entries()) await log({ step: "epoch", epoch, trainingError: loss });
+    const model = writeModel(linearModel(tagger, head));
+    return {
+      spec,
+      model,
+      chosen: { epochs, rows: settings.rows },
+      reason: "an averaged perceptron over whole sentences; nothing of it was chosen on these data",
+      scores: [],
+      losses: wrong,
+    };
+  }
+  const { source } = options;
+  const trunk = source === null ? newTrunk(train, options) : sourceTrunk(source.spec);
+  const vectors = source === null ? vectorTable(options.vectors) : tensorsOf(source.model).get("tokens.vectors");
+  const spec: TaggerSpec = { version: 1, tags, scheme: inner, head, trunk };
+  const tokens = train.reduce((sum, one) => sum + one.tokens.texts.length, 0);
+  const epochs = settings.epochs ?? Math.max(8, Math.min(60, Math.round(1_600_000 / tokens)));
+  const learningRate = settings.learningRate ?? 0.003;
+  const dropout = settings.dropout ?? 0.33;
+  const done = await trainTagger({
+    spec,
+    runtime,
+    random: random.fork("network"),
+    train: trainIds,
+    held: idsOf(held, held.map(named)),
+    score: (tagged) => heldScore(held, tagged, spec, scheme),
+    vectors: vectors ?? null,
+    tunesVectors: settings.tuneVectors,
+    start: source === null ? null : startOf(source.model),
+    epochs,
+    learningRate,
+    dropout,
+    batchTokens: settings.batchTokens,
+    patience: Math.max(4, Math.round(epochs / 3)),
+    onEpoch({ epoch, loss, score }) {
+      onProgress?.(epoch + 1, epochs);
+      void log({ step: "epoch", epoch, loss, score });
+    },
+    ...(signal === undefined ? {} : { signal }),
+  });
+  signal?.throwIfAborted();
+  const best = `${(100 * Math.max(...done.scores)).toFixed(1)} % ${scheme === null ? "accuracy" : "F1"}`;
+  const origin =
+    source === null
+      ? "every weight was drawn anew"
+      : `${done.taken.length} weights were started from the source's, the head is new`;
+  return {
+    spec,
+    model: done.model,
+    chosen: { epochs: done.best + 1, learningRate, dropout, batchTokens: settings.batchTokens },
+    reason: `${origin}; epoch ${done.best + 1} of ${done.scores.length} was best on the held-out sentences (${best})`,
+    scores: done.scores,
+    losses: done.losses,
+  };
+}
+
+/** Tags in order, "O" first. */
+function tagList(sentences: readonly (readonly string[])[]): string[] {
+  const found = [...new Set(sentences.flat())].sort();
+  if (found.length < 2)
+    throw new InputError(
+      `the training sentences have ${found.length === 1 ? `one tag, ${JSON.stringify(found[0])}` : "no tag"}; a tagger needs two`,
+    );
+  return found.includes("O") ? ["O", ...found.filter((tag) => tag !== "O")] : found;
+}
+
+type NetworkTrunk = Extract<TaggerSpec["trunk"], { kind: "network" }>;
+
+function newTrunk(train: readonly Sentence[], { arch, settings, vectors }: LearnTaggerOptions): NetworkTrunk {
+  const texts = train.map(({ tokens }) => tokens.texts);
+  const [letters, tokens] = texts.flat().reduce(([a, b], token) => [a + token.length, b + 1], [0, 0]);
+  const hasCharacters = settings.characters === "auto" ? letters / tokens > 2 : settings.characters === "yes";
+  const encoding = tokenEncoding(texts, {
+    minimum: settings.minimum,
+    // Words of a character or two have no affixes beside themselves.
+    affixRows: letters / tokens > 2 ? settings.affixRows : 0,
+    characters: hasCharacters,
+    vectorWords: vectors === null ? [] : vectors.words.slice(0, MOST_VECTORS),
+  });
+  const widths: TrunkSettings = {
+    wordWidth: settings.wordWidth,
+    affixWidth: settings.affixWidth,
+    characterWidth: 24,
+    characterFilters: 48,
+    vectorWidth: vectors?.dimension ?? 0,
+    encoder: arch,
+    encoderSettings: {
+      ...(settings.units === null ? {} : { [arch === "bilstm" ? "units" : "width"]: settings.units }),
+      ...(settings.layers === null ? {} : { layers: settings.layers }),
+    },
+  };
+  return { kind: "network", encoding, settings: widths };
+}
+
+/** Vectors that travel with a tagger at most: the commonest words first. */
+const MOST_VECTORS = 60_000;
+
+/** Vectors [words + 1, width] as large as embeddings are on average, row 0 for words without one. */
+function vectorTable(vectors: WordVectors | null): Tensor | null {
+  if (vectors === null) return null;
+  const { dimension } = vectors;
+  const count = Math.min(MOST_VECTORS, vectors.words.length);
+  const data = new Float32Array((count + 1) * dimension);
+  let square = 0;
+  for (let i = 0; i < count * dimension; i++) square += vectors.vectors[i]! ** 2;
+  const scale = VECTOR_SIZE / Math.sqrt(Math.max(1e-12, square / (count * dimension)));
+  for (let i = 0; i < count * dimension; i++) data[dimension + i] = vectors.vectors[i]! * scale;
+  return { dtype: "float32", shape: [count + 1, dimension], data };
+}
+
+/** Root of the mean square of a vector's numbers. */
+const VECTOR_SIZE = 0.3;
+
+function sourceTrunk({ trunk }: TaggerSpec): NetworkTrunk {
+  if (trunk.kind !== "network")
+    throw new InputError("the source is a linear tagger, which has no encoder to take; train one with --arch bilstm");
+  return trunk;
+}
+
+/** Weights of the source below its head. */
+function startOf(model: Uint8Array): ReadonlyMap<string, Tensor> {
+  return new Map([...tensorsOf(model)].filter(([name]) => /^(tokens|encoder)\./.test(name)));
+}
+
+function tensorsOf(model: Uint8Array): ReadonlyMap<string, Tensor> {
+  return new Map([...readModel(model).graph.initializers].map(([value, tensor]) => [value.name, tensor]));
+}
+
+/** F1 of spans, or the accuracy, of tags of held-out sentences. */
+function heldScore(
+  held: readonly Sentence[],
+  tagged: readonly Tagged[],
+  spec: TaggerSpec,
+  scheme: Scheme | null,
+): number {
+  const predicted = writtenTags(tagged, spec, scheme);
+  const sentences = held.map(({ tokens }, i) => ({ gold: tokens.tags!, predicted: predicted[i]! }));
+  const { spans, accuracy } = taggingScores(sentences, { scheme, seed: 0, replicates: 2 });
+  // Where no span is found yet, fewer wrong tokens are still better.
+  return spans === null ? accuracy : spans.f1 + 1e-3 * accuracy;
+}

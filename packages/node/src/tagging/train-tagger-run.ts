@@ -1,0 +1,398 @@
+import { createHash } from "node:crypto";
+import { appendFile, rm } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import {
+  bootstrap,
+  type Dataset,
+  differenceStatistic,
+  f1Statistic,
+  type Interval,
+  InputError,
+  meanStatistic,
+  openTagger,
+  type Runtime,
+  random as randomOf,
+  resolveSettings,
+  type Scheme,
+  schemeOf,
+  spansOf,
+  type TagHead,
+  type WordVectors,
+} from "@graft-ml/core";
+import { jsonText, prepareRun, readRunBytes, runFiles, writeWhole } from "../runs/folder.ts";
+import { type Device, ortRuntime } from "../runtime/index.ts";
+import { VERSION } from "../version.ts";
+import { readVectorsFile } from "../words/index.ts";
+import { readTaggerConfig, TAGGER_FILE, type TaggerConfig, WORDS_FILE } from "./config.ts";
+import { type LearntTagger, learnTagger } from "./learn-tagger.ts";
+import { tagBaselines, type TaggingMetrics, type TaggingTest, type TaggingTransfer, tagTest } from "./metrics.ts";
+import { type GoldenSentence, shown } from "./open-tagger-run.ts";
+import { predictionLine } from "./predictions.ts";
+import { renderTaggingReport, type TaggingReport, worstSentences } from "./report.ts";
+import { type Sentence, sentenceParts } from "./sentences.ts";
+import { TAGGER_NAMES, taggerOptions } from "./settings.ts";
+
+/** What tagger is trained, and how. */
+export interface TrainTaggerRunOptions {
+  /** The RUN folder. */
+  readonly output: string;
+  /** "none", "run:DIR" of a tagger, or "vectors:FILE". */
+  readonly backbone?: string;
+  /** An encoder (bilstm, dilated-cnn, transformer) or linear. */
+  readonly arch?: string | null;
+  /** "crf", "softmax", or "auto": sequences where tags write spans. */
+  readonly head?: string;
+  /** Settings, see `taggerOptions`. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  readonly seed?: number;
+  readonly testFraction?: number;
+  /** The quickest sensible tagger: linear. */
+  readonly fast?: boolean;
+  /** False leaves out the baselines, and with them the verdict on transfer. */
+  readonly baselines?: boolean;
+  readonly column?: string | null;
+  readonly threads?: number;
+  readonly device?: Device;
+  readonly runtime?: Runtime;
+  readonly command?: string;
+  readonly onProgress?: (task: string, done: number, total: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What training a tagger wrote, and where. */
+export interface TrainedTaggerRun {
+  readonly folder: string;
+  readonly metrics: TaggingMetrics;
+  readonly config: TaggerConfig;
+  readonly report: TaggingReport;
+}
+
+const GOLDEN = 32;
+
+/**
+ * From tagged sentences to a RUN folder: a tagger trained on the training part, the best epoch chosen on held-out sentences,
+ * scores on the test part with intervals and baselines, a report. Throws an InputError for data at fault.
+ */
+export async function trainTaggerRun(
+  dataset: Dataset,
+  options: TrainTaggerRunOptions,
+): Promise<TrainedTaggerRun> {
+  const begin = performance.now();
+  const { output, seed = 0, backbone = "none", signal, onProgress, baselines = true, column = null } = options;
+  if (dataset.task !== "token-classification")
+    throw new InputError(`${dataset.source} holds no tagged tokens, but is for ${dataset.task}; use trainRun`);
+  const settings = resolveSettings("tagger", taggerOptions, options.settings ?? {});
+  const random = randomOf(seed);
+  const parts = sentenceParts(dataset, { random: random.fork("parts"), testFraction: options.testFraction ?? 0.2 });
+  const { scheme } = schemeOf(parts.train.map(({ tokens }) => tokens.tags!));
+  const { source, vectors } = await openBackbone(backbone);
+  const arch = architectureOf(options, source);
+  const headKind = headOf(options.head ?? "auto", scheme);
+  const runtime =
+    options.runtime ??
+    (await ortRuntime({
+      ...(options.threads === undefined ? {} : { threads: options.threads }),
+      ...(options.device === undefined ? {} : { device: options.device }),
+    }));
+  try {
+    await prepareRun(output);
+    const log = (entry: object) => appendFile(join(output, runFiles.log), `${JSON.stringify(entry)}\n`);
+    const { train, held, test } = parts;
+    await log({ step: "data", train: train.length, held: held.length, test: test.length, scheme });
+    const learning = {
+      arch,
+      head: headKind,
+      settings,
+      vectors,
+      source,
+      runtime,
+      random,
+      log,
+      ...(signal === undefined ? {} : { signal }),
+    };
+    const progress = (task: string) => (done: number, total: number) => onProgress?.(task, done, total);
+    const learnt = await learnTagger({ train, held, scheme }, { ...learning, onProgress: progress("train") });
+    const fitSeconds = (performance.now() - begin) / 1000;
+    const words = new Set(train.flatMap(({ tokens }) => tokens.texts));
+    const about = { scheme, seed, knows: (token: string) => words.has(token) };
+    const proof = await proved(learnt, test, about, runtime);
+    let against: { readonly test: TaggingTest; readonly tags: readonly (readonly string[])[] } | null = null;
+    if (baselines && source !== null) {
+      const alone = await learnTagger(
+        { train, held, scheme },
+        { ...learning, source: null, onProgress: progress("train from nothing") },
+      );
+      against = await proved(alone, test, about, runtime);
+    }
+    signal?.throwIfAborted();
+    const transfer = against === null ? null : comparison(test, proof.tags, against.tags, scheme, seed);
+    const config = configOf(learnt, { scheme, train, backbone, source, arch, seed, column, settings });
+    const simple = baselines ? tagBaselines(train, test) : { majority: null, raw: null };
+    const totalSeconds = (performance.now() - begin) / 1000;
+    const classes = Object.values(config.id2label);
+    const metrics: TaggingMetrics = {
+      task: "token-classification",
+      classes,
+      test: proof.test,
+      baselines: { ...simple, scratch: against?.test.accuracy ?? null },
+      transfer,
+      chosen: {
+        backbone,
+        sha256: config.backbone.sha256,
+        layer: arch,
+        head: config.head,
+        method: config.method,
+      },
+      timing: {
+        extractSeconds: 0,
+        fitSeconds,
+        totalSeconds,
+        itemsPerSecond: proof.test.tokens / Math.max(1e-9, proof.seconds),
+      },
+    };
+    const report: TaggingReport = {
+      version: 1,
+      task: "token-classification",
+      title: basename(resolve(dataset.source)),
+      metrics,
+      counts: { train: train.length, held: held.length, test: test.length },
+      config: { scheme, arch, head: config.head, reason: config.reason, chosen: config.chosen },
+      curve: learnt.scores,
+      worst: worstSentences(test, proof.sentences),
+      notes: [...(dataset.notes ?? []), ...parts.notes, ...unknownTags(test, new Set(classes))],
+      skipped: dataset.skipped.slice(0, 20),
+      command: options.command ?? `trainTaggerRun(${JSON.stringify(dataset.source)}, …)`,
+      versions: { graft: VERSION, node: process.versions.node },
+    };
+    const golden: GoldenSentence[] = goldenOf(test, proof.sentences);
+    const files: readonly (readonly [string, string | Uint8Array])[] = [
+      [runFiles.model, learnt.model],
+      [runFiles.config, jsonText(config)],
+      [TAGGER_FILE, `${JSON.stringify(learnt.spec)}\n`],
+      [WORDS_FILE, [...words].sort().join("\n")],
+      [runFiles.golden, jsonText({ tolerance: 1e-3, sentences: golden })],
+      [
+        runFiles.predictions,
+        test.map((row, i) => `${predictionLine(row, proof.sentences[i]!)}\n`).join(""),
+      ],
+      [runFiles.reportData, jsonText(report)],
+      [runFiles.report, renderTaggingReport(report)],
+      [runFiles.card, cardOf(report, basename(resolve(output)))],
+      [runFiles.metrics, jsonText(metrics)],
+    ];
+    for (const [name, content] of files) await writeWhole(join(output, name), content);
+    await rm(join(output, runFiles.checkpoints), { recursive: true, force: true });
+    return { folder: output, metrics, config, report };
+  } finally {
+    if (options.runtime === undefined) await runtime.close();
+  }
+}
+
+/** A tagger to start from, or word vectors; neither for "none". */
+async function openBackbone(spec: string): Promise<{
+  readonly source: { readonly spec: import("@graft-ml/core").TaggerSpec; readonly model: Uint8Array; readonly sha256: string } | null;
+  readonly vectors: WordVectors | null;
+}> {
+  if (spec === "none") return { source: null, vectors: null };
+  if (spec.startsWith("vectors:"))
+    return { source: null, vectors: (await readVectorsFile(spec.slice("vectors:".length))).vectors };
+  if (spec.startsWith("run:")) {
+    const folder = spec.slice("run:".length);
+    const { config, spec: own } = await readTaggerConfig(folder);
+    const model = await readRunBytes(folder, runFiles.model);
+    return { source: { spec: own, model, sha256: config.sha256 }, vectors: null };
+  }
+  throw new InputError(
+    `--backbone ${spec}: a tagger starts from none, vectors:FILE (word vectors) or run:DIR (a tagger); give one of them`,
+  );
+}
+
+function architectureOf(
+  { arch = null, fast = false }: TrainTaggerRunOptions,
+  source: { readonly spec: import("@graft-ml/core").TaggerSpec } | null,
+): string {
+  if (source !== null) {
+    const own = source.spec.trunk.kind === "network" ? source.spec.trunk.settings.encoder : "linear";
+    if (arch !== null && arch !== own)
+      throw new InputError(`--arch ${arch}: the backbone's encoder is ${own}; leave --arch out`);
+    return own;
+  }
+  const name = arch ?? (fast ? "linear" : "bilstm");
+  if (!TAGGER_NAMES.includes(name))
+    throw new InputError(
+      `--arch ${name}: tagged tokens are learnt by ${TAGGER_NAMES.join(", ")}; choose one of them`,
+    );
+  return name;
+}
+
+function headOf(name: string, scheme: Scheme | null): TagHead["kind"] {
+  if (name === "auto") return scheme === null ? "softmax" : "crf";
+  if (name === "crf" || name === "softmax") return name;
+  throw new InputError(`--head ${name}: a tagger's head is crf or softmax; choose one of them, or auto`);
+}
+
+async function proved(
+  learnt: LearntTagger,
+  test: readonly Sentence[],
+  about: { readonly scheme: Scheme | null; readonly seed: number; knows(token: string): boolean },
+  runtime: Runtime,
+) {
+  const tagger = await openTagger(learnt.spec, learnt.model, runtime);
+  try {
+    const begin = performance.now();
+    const tagged = await tagger.tag(
+      test.map(({ tokens }) => tokens.texts),
+      { probabilities: true },
+    );
+    const seconds = (performance.now() - begin) / 1000;
+    const sentences = shown(tagged, learnt.spec, about);
+    return {
+      test: tagTest(test, tagged, { ...about, spec: learnt.spec }),
+      sentences,
+      tags: sentences.map(({ tags }) => tags),
+      seconds,
+    };
+  } finally {
+    await tagger.close();
+  }
+}
+
+/** Which of two models' tags of the same sentences are better: sentences drawn with replacement, both models on the same. */
+function comparison(
+  test: readonly Sentence[],
+  ours: readonly (readonly string[])[],
+  theirs: readonly (readonly string[])[],
+  scheme: Scheme | null,
+  seed: number,
+): TaggingTransfer {
+  const statistic = (predicted: readonly (readonly string[])[]) => {
+    if (scheme === null) {
+      const lengths = test.map(({ tokens }) => tokens.texts.length);
+      const right = test.map(({ tokens }, i) => predicted[i]!.filter((tag, t) => tag === tokens.tags![t]).length);
+      const mean = lengths.reduce((a, b) => a + b, 0) / lengths.length;
+      return meanStatistic(right.map((count) => count / mean));
+    }
+    const keys = (tags: readonly string[]) => spansOf(tags).map(({ type, start, end }) => `${type} ${start} ${end}`);
+    const gold = test.map(({ tokens }) => new Set(keys(tokens.tags!)));
+    const found = predicted.map(keys);
+    return f1Statistic(
+      gold.map(({ size }) => size),
+      found.map(({ length }) => length),
+      found.map((spans, i) => spans.filter((span) => gold[i]!.has(span)).length),
+    );
+  };
+  const { value, interval } = bootstrap(differenceStatistic(statistic(ours), statistic(theirs)), test.length, { seed });
+  return { verdict: verdictOf(interval), gain: value, interval, against: "scratch" };
+}
+
+const verdictOf = ([low, high]: Interval) => (low > 0 ? "helps" : high < 0 ? "hurts" : "no evidence");
+
+function configOf(
+  { spec, model, chosen, reason }: LearntTagger,
+  about: {
+    readonly scheme: Scheme | null;
+    readonly train: readonly Sentence[];
+    readonly backbone: string;
+    readonly source: { readonly sha256: string } | null;
+    readonly arch: string;
+    readonly seed: number;
+    readonly column: string | null;
+    readonly settings: { readonly batchTokens: number };
+  },
+): TaggerConfig {
+  const { scheme, train, backbone, arch, seed, column } = about;
+  const counts = new Map<string, number>();
+  let [letters, tokens] = [0, 0];
+  for (const { tokens: own } of train)
+    for (const [t, token] of own.texts.entries()) {
+      counts.set(own.tags![t]!, (counts.get(own.tags![t]!) ?? 0) + 1);
+      letters += [...token].length;
+      tokens++;
+    }
+  const tags = [...counts.keys()].sort();
+  return {
+    graft: VERSION,
+    task: "token-classification",
+    id2label: Object.fromEntries(tags.map((tag, i) => [String(i), tag])),
+    label2id: Object.fromEntries(tags.map((tag, i) => [tag, i])),
+    scheme,
+    unit: letters / tokens < 1.1 ? "characters" : "words",
+    column,
+    backbone: {
+      spec: backbone,
+      name: basename(backbone.replace(/^\w+:/, "")),
+      sha256: about.source?.sha256 ?? null,
+      commit: null,
+      licence: null,
+    },
+    layer: arch,
+    method: about.source === null ? "scratch" : "full",
+    head: arch === "linear" ? "perceptron" : spec.head.kind,
+    reason,
+    chosen,
+    trainingCounts: tags.map((tag) => counts.get(tag)!),
+    seed,
+    batchSize: 1,
+    sha256: createHash("sha256").update(model).digest("hex"),
+  };
+}
+
+/** Tags of the test part that training never saw: they are errors whatever the model says. */
+function unknownTags(test: readonly Sentence[], known: ReadonlySet<string>): string[] {
+  const counts = new Map<string, number>();
+  for (const { tokens } of test)
+    for (const tag of tokens.tags!) if (!known.has(tag)) counts.set(tag, (counts.get(tag) ?? 0) + 1);
+  if (counts.size === 0) return [];
+  const named = [...counts].map(([tag, count]) => `${tag} (${count} tokens)`).slice(0, 8);
+  return [
+    `${counts.size} tags of the test part never occur in training: ${named.join(", ")}; their tokens count as errors`,
+  ];
+}
+
+function goldenOf(
+  test: readonly Sentence[],
+  sentences: readonly { readonly tags: readonly string[]; readonly probabilities: Float32Array }[],
+): GoldenSentence[] {
+  const count = Math.min(GOLDEN, test.length);
+  return Array.from({ length: count }, (_, k) => {
+    const i = Math.floor((k * test.length) / count);
+    return {
+      tokens: test[i]!.tokens.texts,
+      tags: sentences[i]!.tags,
+      probabilities: Array.from(sentences[i]!.probabilities, (p) => Number(p.toPrecision(6))),
+    };
+  });
+}
+
+function cardOf(report: TaggingReport, name: string): string {
+  const { metrics, counts } = report;
+  const { test } = metrics;
+  const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+  const range = ([low, high]: Interval) => `${(100 * low).toFixed(2)}–${(100 * high).toFixed(2)} %`;
+  const rows = [
+    ["accuracy by token", percent(test.accuracy), range(test.accuracyInterval)],
+    ...(test.spans === null ? [] : [["F1 of spans (conlleval)", percent(test.spans.f1), range(test.spans.interval)]]),
+    ...(test.unseen === null ? [] : [["accuracy on unseen tokens", percent(test.unseen.accuracy), range(test.unseen.interval)]]),
+  ];
+  return `---
+library_name: onnx
+pipeline_tag: token-classification
+tags:
+- graft
+- onnx
+---
+
+# ${name}
+
+A tagger trained with Graft on ${report.title}: ${counts.train} training sentences, ${counts.held} held out to choose by,
+${counts.test} tested.
+
+| score | value | 95 % interval |
+| --- | --- | --- |
+${rows.map((row) => `| ${row.join(" | ")} |`).join("\n")}
+
+Tags: ${metrics.classes.map((tag) => `\`${tag.replaceAll("`", "'")}\``).join(", ")}.
+
+\`graft predict ${name} text.conll\` tags a file, \`graft verify ${name}\` replays its golden sentences.
+`;
+}
