@@ -78,7 +78,23 @@ export * from "./random.ts";
 export * from "./runtime/ort.ts";
 export type * from "./runtime/runtime.ts";
 export * from "./spans.ts";
+export * from "./taggers/decode.ts";
+export type { EncoderInput, EncoderOutput, TokenMixer } from "./taggers/encoders/encoder.ts";
+export * as taggerEncoders from "./taggers/encoders/index.ts";
+export { type LinearFeatures, linearFeatures } from "./taggers/linear-features.ts";
+export {
+  type LinearTagger,
+  type PerceptronOptions,
+  type TaggedIds,
+  trainPerceptron,
+} from "./taggers/perceptron.ts";
 export * from "./taggers/segment.ts";
+export * from "./taggers/tag-batches.ts";
+export * from "./taggers/tag-head.ts";
+export * from "./taggers/tagger.ts";
+export * from "./taggers/token-encoder.ts";
+export * from "./taggers/train-tagger.ts";
+export * from "./taggers/trunk.ts";
 export * from "./tensor.ts";
 export * from "./training/adapter-files.ts";
 export * from "./training/batch-norms.ts";

@@ -18,6 +18,7 @@ export * from "./report/index.ts";
 export * from "./runs/index.ts";
 export * from "./runtime/index.ts";
 export * from "./sources/index.ts";
+export * from "./tagging/index.ts";
 export * from "./texts/index.ts";
 export * from "./training/index.ts";
 export { VERSION } from "./version.ts";

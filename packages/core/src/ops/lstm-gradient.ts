@@ -17,7 +17,8 @@ export const lstmGradient: GradientRule = (g, at) => {
   const [directions, , size] = at.extents(r) as [number, number, number];
   const inputs = at.extents(w)[2]!;
   const isReverse = (d: number) => d === 1 || at.text("direction", "forward") === "reverse";
-  const turned = (value: Value, d: number) => (isReverse(d) ? g.gather(value, backwards(g, steps), 0) : value);
+  const turned = (value: Value, d: number) =>
+    isReverse(d) ? g.gather(value, backwards(g, steps), 0) : value;
   const one = (value: Value, d: number, axis: number) =>
     directions === 1 ? g.squeeze(value, [axis]) : g.gather(value, index(g, d), axis);
   /** Both directions side by side [T, D, …], in the order in which each goes through its steps. */
@@ -94,8 +95,7 @@ export const lstmGradient: GradientRule = (g, at) => {
       0,
     );
   const sum = (parts: readonly Value[]) => parts.reduce((a, b) => g.add(a, b));
-  const dx = () =>
-    g.reshape(sum(byDirection.map((way, d) => g.op("Gemm", [way, one(w, d, 0)]))), g.shape(x));
+  const dx = () => g.reshape(sum(byDirection.map((way, d) => g.op("Gemm", [way, one(w, d, 0)]))), g.shape(x));
   const dw = () => stacked(byDirection.map((way) => g.op("Gemm", [way, rows], { transA: 1 })));
   const dr = () => stacked(byDirection.map((way, d) => g.op("Gemm", [way, of[d]!.before], { transA: 1 })));
   const db = () => {
@@ -123,4 +123,3 @@ function backwards(g: Formula, steps: number): Value {
   const data = BigInt64Array.from({ length: steps }, (_, t) => BigInt(steps - 1 - t));
   return g.constant({ dtype: "int64", shape: [steps], data });
 }
-

@@ -1,7 +1,9 @@
 import { type Metrics, openRun } from "../runs/index.ts";
 import { ortRuntime } from "../runtime/index.ts";
+import { taskOf } from "../tagging/index.ts";
 import { command } from "./command.ts";
 import { dataFlags, progressOn, readData, runtimeFlags, runtimeSettings } from "./flags.ts";
+import { evaluateTagged } from "./tagging.ts";
 import { classLines, scoreLines } from "./words.ts";
 
 export const evaluate = command({
@@ -18,8 +20,10 @@ export const evaluate = command({
     ...runtimeFlags,
   },
   example: "graft evaluate runs/photos photos/val",
-  async run({ operands, settings, terminal, signal }) {
+  async run({ operands, settings, terminal, signal, words }) {
     const [folder, path] = operands as [string, string];
+    if ((await taskOf(folder)) === "token-classification")
+      return await evaluateTagged(folder, path, settings, { terminal, signal, words });
     const begin = performance.now();
     const runtime = await ortRuntime({ ...runtimeSettings(settings), throughput: true });
     try {

@@ -4,8 +4,10 @@ import { InputError, type Row } from "@graft-ml/core";
 import { writeWhole } from "../runs/folder.ts";
 import { csvOf, openRun, predictionForm } from "../runs/index.ts";
 import { ortRuntime } from "../runtime/index.ts";
+import { taskOf } from "../tagging/index.ts";
 import { command } from "./command.ts";
 import { dataFlags, progressOn, readData, runtimeFlags, runtimeSettings } from "./flags.ts";
+import { predictTagged } from "./tagging.ts";
 
 const { test: _, classes: __, ...inputFlags } = dataFlags;
 
@@ -23,8 +25,10 @@ export const predict = command({
     ...runtimeFlags,
   },
   example: "graft predict runs/photos new-photos/ --output predictions.csv",
-  async run({ operands, settings, terminal, signal }) {
+  async run({ operands, settings, terminal, signal, words }) {
     const [folder, input] = operands as [string, string];
+    if ((await taskOf(folder)) === "token-classification")
+      return await predictTagged(folder, input, settings, { terminal, signal, words });
     const form = settings.output === null ? csvOf : predictionForm(settings.output);
     const runtime = await ortRuntime({ ...runtimeSettings(settings), throughput: true });
     try {

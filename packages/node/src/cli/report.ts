@@ -1,4 +1,5 @@
 import { writeReport } from "../runs/index.ts";
+import { taskOf, writeTaggingReport } from "../tagging/index.ts";
 import { command } from "./command.ts";
 
 export const report = command({
@@ -7,7 +8,9 @@ export const report = command({
   options: {},
   example: "graft report runs/photos",
   async run({ operands, terminal }) {
-    const path = await writeReport(operands[0]!);
+    const [folder] = operands as [string];
+    const isTagger = (await taskOf(folder)) === "token-classification";
+    const path = isTagger ? await writeTaggingReport(folder) : await writeReport(folder);
     terminal.print(path);
     return { report: path };
   },

@@ -1,6 +1,7 @@
-import { headCandidates } from "@graft-ml/core";
+import { headCandidates, TAG_HEADS } from "@graft-ml/core";
 import { trainRun } from "../runs/index.ts";
 import { commandLine } from "../runs/report-of.ts";
+import { TAGGER_NAMES } from "../tagging/index.ts";
 import { fineTuneOptions, METHODS, type Method } from "../training/index.ts";
 import { architectureChoice, architectureFlags, architectureNames } from "./architecture-flags.ts";
 import { command, UsageError } from "./command.ts";
@@ -15,6 +16,7 @@ import {
   runtimeFlags,
   runtimeSettings,
 } from "./flags.ts";
+import { taggerNames, trainTagged } from "./tagging.ts";
 import { classLines, scoreLines, transferLines } from "./words.ts";
 
 const { batchSize: _, ...tuningFlags } = fineTuneOptions;
@@ -33,15 +35,16 @@ export const train = command({
     arch: {
       type: "string",
       default: null,
-      about: `with --backbone none: a network to train from nothing, ${architectureNames}`,
+      about: `with --backbone none: a network to train from nothing, ${architectureNames}; of tagged tokens ${taggerNames}`,
     },
     ...architectureFlags,
     ...backboneFlags,
     head: {
       type: "choice",
       default: "auto",
-      of: ["auto", ...headCandidates().map(({ name }) => name)],
-      about: "learner on the features; auto compares several on the training part",
+      of: ["auto", ...headCandidates().map(({ name }) => name), ...TAG_HEADS],
+      about:
+        "learner on the features; auto compares several on the training part; of tagged tokens crf or softmax",
     },
     method: {
       type: "choice",
@@ -80,12 +83,20 @@ export const train = command({
     const { output, backbone, layer, pooling, framing, head, shots, testFraction, fast, baselines } =
       settings;
     if (output === null) throw new UsageError("graft train: --output is missing; name the folder to write");
-    if (settings.arch === null && (settings.archOptions ?? settings.imageSize) !== null)
-      throw new UsageError("graft train: --arch-options and --image-size are of --arch, which is missing");
-    const architecture = settings.arch === null ? null : architectureChoice(settings.arch, settings);
     const [path] = operands as [string];
+    const isTagger = settings.arch !== null && TAGGER_NAMES.includes(settings.arch);
+    const architecture =
+      settings.arch === null || isTagger ? null : architectureChoice(settings.arch, settings);
     const dataset = await readData(path, settings, { signal });
     for (const note of dataset.notes ?? []) terminal.print(`note: ${note}`);
+    if (dataset.task === "token-classification")
+      return await trainTagged(dataset, output, settings, { terminal, signal, words });
+    if (settings.arch === null && (settings.archOptions ?? settings.imageSize) !== null)
+      throw new UsageError("graft train: --arch-options and --image-size are of --arch, which is missing");
+    if (isTagger || (head !== "auto" && TAG_HEADS.some((name) => name === head)))
+      throw new UsageError(
+        `graft train: ${isTagger ? `--arch ${settings.arch}` : `--head ${head}`} is for tagged tokens, but ${path} is for ${dataset.task}`,
+      );
     const { metrics, report, config } = await trainRun(dataset, {
       output,
       backbones: backbone.split(",").map((spec) => spec.trim()),

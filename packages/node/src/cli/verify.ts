@@ -1,7 +1,9 @@
 import { verifyRun } from "../runs/index.ts";
 import { ortRuntime } from "../runtime/index.ts";
+import { taskOf } from "../tagging/index.ts";
 import { command } from "./command.ts";
 import { runtimeFlags, runtimeSettings } from "./flags.ts";
+import { verifyTagged } from "./tagging.ts";
 
 export const verify = command({
   about:
@@ -11,6 +13,8 @@ export const verify = command({
   example: "graft verify runs/photos",
   async run({ operands, settings, terminal }) {
     const [folder] = operands as [string];
+    if ((await taskOf(folder)) === "token-classification")
+      return await verifyTagged(folder, settings, terminal);
     const runtime = await ortRuntime({ ...runtimeSettings(settings), throughput: true });
     try {
       const { rows, largestDifference, tolerance, drifted } = await verifyRun(folder, { runtime });

@@ -4,11 +4,19 @@ export {
   openTaggerRun,
   type TaggedSentence,
   type TaggerRun,
-  type TaggingOptions,
   type TaggingReplay,
+  type TagRunOptions,
 } from "./open-tagger-run.ts";
-export { type FoundSpan, foundSpans, predictionLine, type TaggedForm, taggedForm, taggedText } from "./predictions.ts";
+export {
+  type FoundSpan,
+  foundSpans,
+  predictionLine,
+  type TaggedForm,
+  taggedForm,
+  taggedText,
+} from "./predictions.ts";
 export { renderTaggingReport, type TaggingReport } from "./report.ts";
 export type { Sentence } from "./sentences.ts";
 export { TAGGER_NAMES, taggerOptions } from "./settings.ts";
 export { type TrainedTaggerRun, type TrainTaggerRunOptions, trainTaggerRun } from "./train-tagger-run.ts";
+export { writeTaggingReport } from "./write-report.ts";

@@ -12,11 +12,11 @@ import {
   type TaggerSpec,
   type TagHead,
   type Tensor,
+  type TrunkSettings,
   taggingScores,
   tokenEncoding,
   trainPerceptron,
   trainTagger,
-  type TrunkSettings,
   type WordVectors,
   writeModel,
 } from "@graft-ml/core";
@@ -84,7 +84,13 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
     const features = linearFeatures(settings.rows);
     const epochs = settings.epochs ?? PERCEPTRON.epochs;
     const wrong: number[] = [];
-    const spec: TaggerSpec = { version: 1, tags, scheme: inner, head, trunk: { kind: "linear", rows: settings.rows } };
+    const spec: TaggerSpec = {
+      version: 1,
+      tags,
+      scheme: inner,
+      head,
+      trunk: { kind: "linear", rows: settings.rows },
+    };
     const tagger = trainPerceptron(trainIds, {
       tags: tags.length,
       features,
@@ -111,7 +117,8 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
   }
   const { source } = options;
   const trunk = source === null ? newTrunk(train, options) : sourceTrunk(source.spec);
-  const vectors = source === null ? vectorTable(options.vectors) : tensorsOf(source.model).get("tokens.vectors");
+  const vectors =
+    source === null ? vectorTable(options.vectors) : tensorsOf(source.model).get("tokens.vectors");
   const spec: TaggerSpec = { version: 1, tags, scheme: inner, head, trunk };
   const tokens = train.reduce((sum, one) => sum + one.tokens.texts.length, 0);
   const epochs = settings.epochs ?? Math.max(8, Math.min(60, Math.round(1_600_000 / tokens)));
@@ -213,7 +220,9 @@ const VECTOR_SIZE = 0.3;
 
 function sourceTrunk({ trunk }: TaggerSpec): NetworkTrunk {
   if (trunk.kind !== "network")
-    throw new InputError("the source is a linear tagger, which has no encoder to take; train one with --arch bilstm");
+    throw new InputError(
+      "the source is a linear tagger, which has no encoder to take; train one with --arch bilstm",
+    );
   return trunk;
 }
 

@@ -1,10 +1,10 @@
 import {
+  convertTags,
   type Interval,
   type Scheme,
   type Tagged,
   type TaggerSpec,
   type TaggingScores,
-  convertTags,
   taggingScores,
 } from "@graft-ml/core";
 import type { Sentence } from "./sentences.ts";

@@ -3,8 +3,8 @@ import {
   type Dataset,
   InputError,
   openTagger,
-  readModel,
   type Runtime,
+  readModel,
   schemeOf,
   type Tagged,
   type TaggerSpec,
@@ -15,7 +15,7 @@ import { type TaggingTest, tagTest, writtenTags } from "./metrics.ts";
 import type { Sentence } from "./sentences.ts";
 
 /** How long work says how far it is and when it is to stop. */
-export interface TaggingOptions {
+export interface TagRunOptions {
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -39,9 +39,9 @@ export interface TaggerRun {
   readonly folder: string;
   readonly config: TaggerConfig;
   readonly spec: TaggerSpec;
-  tag(sentences: readonly (readonly string[])[], options?: TaggingOptions): Promise<TaggedSentence[]>;
+  tag(sentences: readonly (readonly string[])[], options?: TagRunOptions): Promise<TaggedSentence[]>;
   /** Scores on tagged sentences. Throws an InputError where none of their tags is one the model gives. */
-  evaluate(data: Dataset, options?: TaggingOptions & { readonly seed?: number }): Promise<TaggingTest>;
+  evaluate(data: Dataset, options?: TagRunOptions & { readonly seed?: number }): Promise<TaggingTest>;
   /** Replays the golden sentences. */
   verify(): Promise<TaggingReplay>;
   close(): Promise<void>;
@@ -78,7 +78,7 @@ export async function openTaggerRun(
   readModel(bytes, { source: `${folder}/${runFiles.model}` });
   const tagger = await openTagger(spec, bytes, runtime);
   const seen = new Set(new TextDecoder().decode(await readRunBytes(folder, WORDS_FILE)).split("\n"));
-  const both = async (sentences: readonly (readonly string[])[], options: TaggingOptions = {}) => {
+  const both = async (sentences: readonly (readonly string[])[], options: TagRunOptions = {}) => {
     const tagged = await tagger.tag(sentences, { probabilities: true, ...options });
     options.signal?.throwIfAborted();
     return tagged;
@@ -101,7 +101,8 @@ export async function openTaggerRun(
         sentences.map(({ tokens }) => tokens.texts),
         options,
       );
-      const scheme = config.scheme === null ? null : schemeOf(sentences.map(({ tokens }) => tokens.tags!)).scheme;
+      const scheme =
+        config.scheme === null ? null : schemeOf(sentences.map(({ tokens }) => tokens.tags!)).scheme;
       return tagTest(sentences, tagged, {
         spec,
         scheme: scheme ?? config.scheme,
@@ -155,5 +156,7 @@ export function taggedSentences(data: Dataset, folder: string): Sentence[] {
     throw new InputError(
       `${data.source} is for ${data.task}, but ${folder} was trained for token-classification; give it tagged tokens`,
     );
-  return data.rows.filter((row): row is Sentence => (row.tokens?.texts.length ?? 0) > 0 && row.tokens!.tags !== null);
+  return data.rows.filter(
+    (row): row is Sentence => (row.tokens?.texts.length ?? 0) > 0 && row.tokens!.tags !== null,
+  );
 }

@@ -16,7 +16,10 @@ export interface FoundSpan {
 }
 
 /** The spans of a tagged sentence in its text. */
-export function foundSpans({ input, tokens }: Sentence, { tags, probabilities }: TaggedSentence): FoundSpan[] {
+export function foundSpans(
+  { input, tokens }: Sentence,
+  { tags, probabilities }: TaggedSentence,
+): FoundSpan[] {
   const text = (input as Extract<Row["input"], { kind: "text" }>).text;
   return spansOf(tags).map(({ type, start, end }: Span) => {
     const from = tokens.starts[start]!;
@@ -57,9 +60,12 @@ export function taggedForm(output: string | null, read: string | undefined): Tag
   if (output === null) return own;
   if (ending === "conllu" && own !== "conllu")
     throw new InputError(`${output}: CoNLL-U is written where CoNLL-U was read; choose .conll or .jsonl`);
-  if (ending === "conllu" || own === "conllu") return ending === "conll" || ending === "txt" ? "conll" : "conllu";
+  if (ending === "conllu" || own === "conllu")
+    return ending === "conll" || ending === "txt" ? "conll" : "conllu";
   if (ending !== undefined && ["csv", "parquet"].includes(ending))
-    throw new InputError(`${output}: tags are written as .conll, .conllu or .jsonl; choose one of these endings`);
+    throw new InputError(
+      `${output}: tags are written as .conll, .conllu or .jsonl; choose one of these endings`,
+    );
   return "conll";
 }
 
@@ -74,7 +80,12 @@ export function taggedText(
   return rows.map((row, i) => `${sentenceLines(row, tagged[i]!, form, column).join("\n")}\n\n`).join("");
 }
 
-function sentenceLines(row: Sentence, { tags }: TaggedSentence, form: TaggedForm, column: string | null): string[] {
+function sentenceLines(
+  row: Sentence,
+  { tags }: TaggedSentence,
+  form: TaggedForm,
+  column: string | null,
+): string[] {
   const { lines, places, texts } = row.tokens;
   if (lines === undefined || places === undefined || places.length !== texts.length)
     return texts.map((token, t) => `${token}\t${tags[t]!}`);

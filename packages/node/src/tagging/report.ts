@@ -47,7 +47,10 @@ const WORST = 20;
 const SHOWN = 80;
 
 /** The sentences with the most errors, the surest of them first among equals. */
-export function worstSentences(rows: readonly Sentence[], tagged: readonly TaggedSentence[]): WorstSentence[] {
+export function worstSentences(
+  rows: readonly Sentence[],
+  tagged: readonly TaggedSentence[],
+): WorstSentence[] {
   return rows
     .map(({ where, tokens }, i) => {
       const { tags, probabilities } = tagged[i]!;
@@ -143,7 +146,10 @@ ${section("To do it again", html`<pre>${report.command}</pre>`, factTable(Object
 function scoreTable({ metrics }: TaggingReport): Markup {
   const { test } = metrics;
   const rows: [string, Content][] = [
-    ["accuracy by token", html`${percent(test.accuracy)} <span class="fine">${percents(test.accuracyInterval)}</span>`],
+    [
+      "accuracy by token",
+      html`${percent(test.accuracy)} <span class="fine">${percents(test.accuracyInterval)}</span>`,
+    ],
   ];
   if (test.spans !== null) {
     const { precision, recall, f1, interval, strict } = test.spans;
@@ -201,7 +207,10 @@ function confusedTable(confused: TaggingMetrics["test"]["confused"]): Markup {
     ["should be → was given", "tokens"],
     confused
       .slice(0, 15)
-      .map(({ gold, predicted, tokens }) => [html`<bdi>${gold}</bdi> → <bdi>${predicted}</bdi>`, whole(tokens)]),
+      .map(({ gold, predicted, tokens }) => [
+        html`<bdi>${gold}</bdi> → <bdi>${predicted}</bdi>`,
+        whole(tokens),
+      ]),
   );
 }
 

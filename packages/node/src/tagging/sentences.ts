@@ -1,4 +1,11 @@
-import { type Dataset, InputError, normalisedText, type Random, type Row, type TaggedTokens } from "@graft-ml/core";
+import {
+  type Dataset,
+  InputError,
+  normalisedText,
+  type Random,
+  type Row,
+  type TaggedTokens,
+} from "@graft-ml/core";
 
 /** A row that has tokens. */
 export type Sentence = Row & { readonly tokens: TaggedTokens };
@@ -35,7 +42,9 @@ export function sentenceParts(dataset: Dataset, { random, testFraction }: Partin
   let test = rows.filter(({ split }) => split === "test");
   if (test.length === 0 && held.length > 0) {
     [test, held] = [held, []];
-    notes.push("there is no test part: the official validation part is the test set, and nothing is chosen on it");
+    notes.push(
+      "there is no test part: the official validation part is the test set, and nothing is chosen on it",
+    );
   }
   if (test.length === 0) {
     [train, test] = parted(train, testFraction, Number.POSITIVE_INFINITY, random.fork("test"));
@@ -54,7 +63,9 @@ export function sentenceParts(dataset: Dataset, { random, testFraction }: Partin
   }
   const left = before - train.length - held.length;
   if (left > 0)
-    notes.push(`${left} training or validation sentences left out: the same sentence stands in a part that judges`);
+    notes.push(
+      `${left} training or validation sentences left out: the same sentence stands in a part that judges`,
+    );
   if (train.length === 0 || held.length === 0 || test.length === 0)
     throw new InputError(
       `${dataset.source}: ${rows.length} sentences are too few for parts to train, choose and test on (${train.length}, ${held.length}, ${test.length}); add sentences, or give the test part with --test`,

@@ -5,13 +5,43 @@ export const TAGGER_NAMES: readonly string[] = [...Object.keys(taggerEncoders), 
 
 /** Settings of training a tagger; what is null depends on the data. */
 export const taggerOptions = {
-  epochs: { type: "number", default: null, min: 1, max: 10_000, about: "most passes over the training sentences" },
-  learningRate: { type: "number", default: null, min: 0, max: 10, about: "AdamW's rate after the first steps" },
-  dropout: { type: "number", default: null, min: 0, max: 0.9, about: "share of representations and states masked" },
+  epochs: {
+    type: "number",
+    default: null,
+    min: 1,
+    max: 10_000,
+    about: "most passes over the training sentences",
+  },
+  learningRate: {
+    type: "number",
+    default: null,
+    min: 0,
+    max: 10,
+    about: "AdamW's rate after the first steps",
+  },
+  dropout: {
+    type: "number",
+    default: null,
+    min: 0,
+    max: 0.9,
+    about: "share of representations and states masked",
+  },
   batchTokens: { type: "number", default: 640, min: 8, max: 1_000_000, about: "tokens a step" },
   wordWidth: { type: "number", default: 64, min: 0, max: 2048, about: "numbers of a word's own embedding" },
-  minimum: { type: "number", default: 2, min: 1, max: 1000, about: "times a word must occur to have an embedding" },
-  affixRows: { type: "number", default: 8000, min: 0, max: 10_000_000, about: "rows of hashed affixes; 0 for none" },
+  minimum: {
+    type: "number",
+    default: 2,
+    min: 1,
+    max: 1000,
+    about: "times a word must occur to have an embedding",
+  },
+  affixRows: {
+    type: "number",
+    default: 8000,
+    min: 0,
+    max: 10_000_000,
+    about: "rows of hashed affixes; 0 for none",
+  },
   affixWidth: { type: "number", default: 24, min: 1, max: 1024, about: "numbers of an affix's embedding" },
   characters: {
     type: "choice",
@@ -23,7 +53,13 @@ export const taggerOptions = {
   units: { type: "number", default: null, min: 1, max: 2048, about: "units of the encoder" },
   layers: { type: "number", default: null, min: 1, max: 12, about: "layers of the encoder" },
   /** Of the linear tagger. */
-  rows: { type: "number", default: 2 ** 18, min: 16, max: 2 ** 24, about: "rows of hashed features of the linear tagger" },
+  rows: {
+    type: "number",
+    default: 2 ** 18,
+    min: 16,
+    max: 2 ** 24,
+    about: "rows of hashed features of the linear tagger",
+  },
 } as const satisfies Options;
 
 export type TaggerSettings = Settings<typeof taggerOptions>;

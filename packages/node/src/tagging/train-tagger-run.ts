@@ -6,8 +6,8 @@ import {
   type Dataset,
   differenceStatistic,
   f1Statistic,
-  type Interval,
   InputError,
+  type Interval,
   meanStatistic,
   openTagger,
   type Runtime,
@@ -16,6 +16,7 @@ import {
   type Scheme,
   schemeOf,
   spansOf,
+  type TaggerSpec,
   type TagHead,
   type WordVectors,
 } from "@graft-ml/core";
@@ -25,7 +26,13 @@ import { VERSION } from "../version.ts";
 import { readVectorsFile } from "../words/index.ts";
 import { readTaggerConfig, TAGGER_FILE, type TaggerConfig, WORDS_FILE } from "./config.ts";
 import { type LearntTagger, learnTagger } from "./learn-tagger.ts";
-import { tagBaselines, type TaggingMetrics, type TaggingTest, type TaggingTransfer, tagTest } from "./metrics.ts";
+import {
+  type TaggingMetrics,
+  type TaggingTest,
+  type TaggingTransfer,
+  tagBaselines,
+  tagTest,
+} from "./metrics.ts";
 import { type GoldenSentence, shown } from "./open-tagger-run.ts";
 import { predictionLine } from "./predictions.ts";
 import { renderTaggingReport, type TaggingReport, worstSentences } from "./report.ts";
@@ -78,12 +85,25 @@ export async function trainTaggerRun(
   options: TrainTaggerRunOptions,
 ): Promise<TrainedTaggerRun> {
   const begin = performance.now();
-  const { output, seed = 0, backbone = "none", signal, onProgress, baselines = true, column = null } = options;
+  const {
+    output,
+    seed = 0,
+    backbone = "none",
+    signal,
+    onProgress,
+    baselines = true,
+    column = null,
+  } = options;
   if (dataset.task !== "token-classification")
-    throw new InputError(`${dataset.source} holds no tagged tokens, but is for ${dataset.task}; use trainRun`);
+    throw new InputError(
+      `${dataset.source} holds no tagged tokens, but is for ${dataset.task}; use trainRun`,
+    );
   const settings = resolveSettings("tagger", taggerOptions, options.settings ?? {});
   const random = randomOf(seed);
-  const parts = sentenceParts(dataset, { random: random.fork("parts"), testFraction: options.testFraction ?? 0.2 });
+  const parts = sentenceParts(dataset, {
+    random: random.fork("parts"),
+    testFraction: options.testFraction ?? 0.2,
+  });
   const { scheme } = schemeOf(parts.train.map(({ tokens }) => tokens.tags!));
   const { source, vectors } = await openBackbone(backbone);
   const arch = architectureOf(options, source);
@@ -171,10 +191,7 @@ export async function trainTaggerRun(
       [TAGGER_FILE, `${JSON.stringify(learnt.spec)}\n`],
       [WORDS_FILE, [...words].sort().join("\n")],
       [runFiles.golden, jsonText({ tolerance: 1e-3, sentences: golden })],
-      [
-        runFiles.predictions,
-        test.map((row, i) => `${predictionLine(row, proof.sentences[i]!)}\n`).join(""),
-      ],
+      [runFiles.predictions, test.map((row, i) => `${predictionLine(row, proof.sentences[i]!)}\n`).join("")],
       [runFiles.reportData, jsonText(report)],
       [runFiles.report, renderTaggingReport(report)],
       [runFiles.card, cardOf(report, basename(resolve(output)))],
@@ -190,7 +207,11 @@ export async function trainTaggerRun(
 
 /** A tagger to start from, or word vectors; neither for "none". */
 async function openBackbone(spec: string): Promise<{
-  readonly source: { readonly spec: import("@graft-ml/core").TaggerSpec; readonly model: Uint8Array; readonly sha256: string } | null;
+  readonly source: {
+    readonly spec: TaggerSpec;
+    readonly model: Uint8Array;
+    readonly sha256: string;
+  } | null;
   readonly vectors: WordVectors | null;
 }> {
   if (spec === "none") return { source: null, vectors: null };
@@ -209,7 +230,7 @@ async function openBackbone(spec: string): Promise<{
 
 function architectureOf(
   { arch = null, fast = false }: TrainTaggerRunOptions,
-  source: { readonly spec: import("@graft-ml/core").TaggerSpec } | null,
+  source: { readonly spec: TaggerSpec } | null,
 ): string {
   if (source !== null) {
     const own = source.spec.trunk.kind === "network" ? source.spec.trunk.settings.encoder : "linear";
@@ -268,11 +289,14 @@ function comparison(
   const statistic = (predicted: readonly (readonly string[])[]) => {
     if (scheme === null) {
       const lengths = test.map(({ tokens }) => tokens.texts.length);
-      const right = test.map(({ tokens }, i) => predicted[i]!.filter((tag, t) => tag === tokens.tags![t]).length);
+      const right = test.map(
+        ({ tokens }, i) => predicted[i]!.filter((tag, t) => tag === tokens.tags![t]).length,
+      );
       const mean = lengths.reduce((a, b) => a + b, 0) / lengths.length;
       return meanStatistic(right.map((count) => count / mean));
     }
-    const keys = (tags: readonly string[]) => spansOf(tags).map(({ type, start, end }) => `${type} ${start} ${end}`);
+    const keys = (tags: readonly string[]) =>
+      spansOf(tags).map(({ type, start, end }) => `${type} ${start} ${end}`);
     const gold = test.map(({ tokens }) => new Set(keys(tokens.tags!)));
     const found = predicted.map(keys);
     return f1Statistic(
@@ -281,7 +305,11 @@ function comparison(
       found.map((spans, i) => spans.filter((span) => gold[i]!.has(span)).length),
     );
   };
-  const { value, interval } = bootstrap(differenceStatistic(statistic(ours), statistic(theirs)), test.length, { seed });
+  const { value, interval } = bootstrap(
+    differenceStatistic(statistic(ours), statistic(theirs)),
+    test.length,
+    { seed },
+  );
   return { verdict: verdictOf(interval), gain: value, interval, against: "scratch" };
 }
 
@@ -371,8 +399,12 @@ function cardOf(report: TaggingReport, name: string): string {
   const range = ([low, high]: Interval) => `${(100 * low).toFixed(2)}–${(100 * high).toFixed(2)} %`;
   const rows = [
     ["accuracy by token", percent(test.accuracy), range(test.accuracyInterval)],
-    ...(test.spans === null ? [] : [["F1 of spans (conlleval)", percent(test.spans.f1), range(test.spans.interval)]]),
-    ...(test.unseen === null ? [] : [["accuracy on unseen tokens", percent(test.unseen.accuracy), range(test.unseen.interval)]]),
+    ...(test.spans === null
+      ? []
+      : [["F1 of spans (conlleval)", percent(test.spans.f1), range(test.spans.interval)]]),
+    ...(test.unseen === null
+      ? []
+      : [["accuracy on unseen tokens", percent(test.unseen.accuracy), range(test.unseen.interval)]]),
   ];
   return `---
 library_name: onnx
