@@ -268,3 +268,29 @@ test("physical cores are counted once, however many threads they have", () => {
   expect(coresIn([processor(0, 0), processor(0, 1), processor(0, 0), processor(1, 0)].join("\n"))).toBe(3);
   expect(coresIn("processor\t: 0\nBogoMIPS\t: 50.00\n")).toBe(0);
 });
+
+test("large feeds, whose copies are used again, leave earlier results and the caller's tensors as they are", async () => {
+  const runtime = await ortRuntime({ threads: 1 });
+  const same = model((b) => {
+    const y = b.apply("Identity", [b.input("x", "float32", ["n"])]);
+    b.graph.outputs.push(Object.assign(y, { name: "y", dtype: "float32", shape: ["n"] }));
+  });
+  const session = await runtime.load(same);
+  const length = 1 << 19;
+  const data = new Float32Array(length);
+  const results: Float32Array[] = [];
+  for (let i = 1; i <= 4; i++) {
+    data.fill(i);
+    results.push((await session.run({ x: float32([length], data) })).y!.data as Float32Array);
+  }
+  const both = await Promise.all(
+    [5, 6].map((value) => session.run({ x: float32([length], new Float32Array(length).fill(value)) })),
+  );
+  results.push(...both.map(({ y }) => y!.data as Float32Array));
+  const short = await session.run({ x: float32([length / 2], new Float32Array(length / 2).fill(7)) });
+  results.push(short.y!.data as Float32Array);
+  expect(data.every((value) => value === 4)).toBe(true);
+  for (const [i, result] of results.entries()) expect(result.every((value) => value === i + 1)).toBe(true);
+  expect(results.at(-1)).toHaveLength(length / 2);
+  await runtime.close();
+});

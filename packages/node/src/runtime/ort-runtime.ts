@@ -155,6 +155,7 @@ interface Names {
 
 function sessionIn(thread: Connection, session: number, { inputNames, outputNames }: Names): Session {
   const bound = new Set<string>();
+  const copies = new Copies();
   let closing: Promise<void> | null = null;
   const requireOpen = () => {
     if (closing !== null) throw new Error("the session is closed");
@@ -169,11 +170,15 @@ function sessionIn(thread: Connection, session: number, { inputNames, outputName
       if (unknown !== undefined)
         throw new Error(`the model has no output "${unknown}"; it has ${outputNames.join(", ")}`);
       return await thread.inTurn(async () => {
-        const sent = wires(feeds, transfer);
-        const request = { session, feeds: sent.wires, fetches };
-        const answer = (await thread.ask("run", request, sent.buffers)) as Record<string, Wire>;
+        const sent = wires(feeds, transfer, copies);
+        const request = { session, feeds: sent.wires, fetches, back: sent.back };
+        const answer = (await thread.ask("run", request, sent.buffers)) as Answer;
+        for (const [name, data] of Object.entries(answer.back)) copies.keep(name, data);
         return Object.fromEntries(
-          Object.entries(answer).map(([name, { type, dims, data }]) => [name, fromOrt(type, dims, data)]),
+          Object.entries(answer.outputs).map(([name, { type, dims, data }]) => [
+            name,
+            fromOrt(type, dims, data),
+          ]),
         );
       });
     },
@@ -197,7 +202,41 @@ function sessionIn(thread: Connection, session: number, { inputNames, outputName
   };
 }
 
-function wires(feeds: Feeds | Readonly<Record<string, Tensor | null>>, transfer: boolean) {
+/** What a run is answered with: the outputs, and the copies of large feeds. */
+interface Answer {
+  readonly outputs: Record<string, Wire>;
+  readonly back: Readonly<Record<string, TensorArray>>;
+}
+
+type TensorArray = Exclude<Tensor["data"], readonly string[]>;
+
+/** Feeds of so many bytes are copied into memory that has been to the thread before: fresh memory takes as long again. */
+const LARGE = 1 << 20;
+
+/** Memory of large feeds that came back from the thread, by input. */
+class Copies {
+  readonly #kept = new Map<string, TensorArray[]>();
+
+  keep(name: string, data: TensorArray): void {
+    this.#kept.set(name, [...(this.#kept.get(name) ?? []), data]);
+  }
+
+  /** A copy of `data`. */
+  of(name: string, data: TensorArray): TensorArray {
+    const kept = this.#kept.get(name)?.pop();
+    if (kept?.length !== data.length || kept.constructor !== data.constructor)
+      return copy(data) as TensorArray;
+    (kept as Float32Array).set(data as Float32Array);
+    return kept;
+  }
+}
+
+function wires(
+  feeds: Feeds | Readonly<Record<string, Tensor | null>>,
+  transfer: boolean,
+  copies: Copies | null = null,
+) {
+  const back: string[] = [];
   const buffers = new Set<ArrayBuffer>();
   const sent: Record<string, Wire | null> = {};
   for (const [name, tensor] of Object.entries(feeds)) {
@@ -206,11 +245,16 @@ function wires(feeds: Feeds | Readonly<Record<string, Tensor | null>>, transfer:
       continue;
     }
     requireFeedable(name, tensor);
-    const data = transfer && ownsItsBuffer(tensor.data) ? tensor.data : copy(tensor.data);
+    const isGiven = transfer && ownsItsBuffer(tensor.data);
+    let data = tensor.data;
+    if (copies !== null && !isGiven && ArrayBuffer.isView(data) && data.byteLength >= LARGE) {
+      data = copies.of(name, data);
+      back.push(name);
+    } else if (!isGiven) data = copy(data);
     if (ArrayBuffer.isView(data)) buffers.add(data.buffer as ArrayBuffer);
     sent[name] = { type: tensor.dtype, dims: [...tensor.shape], data };
   }
-  return { wires: sent, buffers: [...buffers] };
+  return { wires: sent, buffers: [...buffers], back };
 }
 
 function ownsItsBuffer(data: Tensor["data"]): boolean {

@@ -33,17 +33,21 @@ const verbs = {
     return { value: null };
   },
 
-  async run({ session, feeds, fetches }) {
+  async run({ session, feeds, fetches, back }) {
     const { native, bound } = find(session);
     const given = Object.fromEntries(bound);
     for (const [name, wire] of Object.entries(feeds)) given[name] = tensor(wire);
     const results = await native.run(given, fetches);
-    /** @type {Record<string, Wire>} */
-    const value = {};
+    /** @type {{ outputs: Record<string, Wire>, back: Record<string, any> }} */
+    const value = { outputs: {}, back: {} };
     const transfer = new Set();
     for (const [name, { type, dims, data }] of Object.entries(results)) {
-      value[name] = { type, dims, data };
+      value.outputs[name] = { type, dims, data };
       if (ArrayBuffer.isView(data)) transfer.add(data.buffer);
+    }
+    for (const name of back) {
+      value.back[name] = feeds[name].data;
+      transfer.add(feeds[name].data.buffer);
     }
     return { value, transfer: [...transfer] };
   },
