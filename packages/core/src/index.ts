@@ -127,6 +127,9 @@ export { type StepEvent, type Trained, type TrainOptions, train } from "./traini
 export * from "./training/transfer-parameters.ts";
 export { layerRates, unfreezingStages } from "./training/unfreezing.ts";
 export type { ByteSource } from "./words/byte-reader.ts";
+export type { BlockTrainer, EmbedTables } from "./words/embed-block.ts";
+export { type EmbedJob, type EmbedModel, embedJob, embedModel, embedWorker } from "./words/embed-model.ts";
+export { type EmbedSettings, embedOptions } from "./words/embed-options.ts";
 export {
   type AnalogyScore,
   type AnalogySection,
@@ -142,6 +145,8 @@ export { VECTOR_STORAGES, type VectorStorage } from "./words/npz-vectors.ts";
 export { readWordVectors } from "./words/read-vectors.ts";
 export type { ReadVectorsOptions, VectorsRead } from "./words/row-collector.ts";
 export { type SubwordShape, type Subwords, subwordBuckets } from "./words/subwords.ts";
+export { TOKEN_KINDS, type Tokenize, type TokenKind, wordTokenizer } from "./words/tokenize.ts";
+export { type Vocabulary, WordCounter } from "./words/vocabulary.ts";
 export { type Neighbour, type WordIndex, wordIndex } from "./words/word-index.ts";
 export { takeWords, type WordVectors, type WordVectorsParts, wordVectors } from "./words/word-vectors.ts";
 export {

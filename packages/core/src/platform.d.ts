@@ -26,7 +26,8 @@ declare global {
       constructor(bytes: Uint8Array<ArrayBuffer>);
     }
     class Memory {
-      constructor(size: { initial: number; maximum: number });
+      /** Of pages of 64 KiB; a shared one has a SharedArrayBuffer, which other threads see. */
+      constructor(size: { initial: number; maximum: number; shared?: boolean });
       readonly buffer: ArrayBuffer;
     }
     class Instance {

@@ -1,5 +1,5 @@
+import { scanText } from "../scan-text.ts";
 import { Trie } from "./tfidf-trie.ts";
-import { scanText } from "./tfidf-words.ts";
 
 /** Longest runs of characters that become n-grams: what is longer is no word, and costs would grow without use. */
 const LONGEST_WORD = 40;

@@ -1,4 +1,4 @@
-import { type Code, f32x4, i32, sums, type WasmFunction, wasmModule } from "./wasm.ts";
+import { type Code, f32x4, i32, setSums, type WasmFunction, wasmModule } from "./wasm.ts";
 
 /** Products of float32 rows [n, d] with rows that come later. */
 export interface FloatProducts {
@@ -94,7 +94,7 @@ const scores: WasmFunction = {
     const stored = [out, f.local("i32"), f.local("i32"), f.local("i32")] as const;
     for (const k of [1, 2, 3]) f.set(stored[k]!, i32.add(stored[k - 1]!, outStride));
     const total = [0, 1, 2, 3].map(() => f.local("v128"));
-    const x = f.local("v128");
+    const [x, other] = [f.local("v128"), f.local("v128")];
     const offset = f.local("i32");
     const lane = (k: number, value: Code, address: Code): Code => [...address, ...value, 0xfd, 0x5a, 0, 0, k];
     f.loop(
@@ -113,7 +113,7 @@ const scores: WasmFunction = {
           },
           () => i32.below(offset, bytes),
         );
-        f.set(x, sums(total[0]!, total[1]!, total[2]!, total[3]!));
+        setSums(f, x, other, total);
         for (const k of [0, 1, 2, 3]) {
           f.run(lane(k, x, stored[k]!));
           f.set(stored[k]!, i32.add(stored[k]!, i32.of(4)));

@@ -85,15 +85,14 @@ export function multiplyAdd(isFused: boolean): (a: Code, b: Code, c: Code) => Co
   return isFused ? simd(0x105) : (a, b, c) => f32x4.add(c, f32x4.mul(a, b));
 }
 
-/** The sums of four vectors' places, one in each place. */
-export function sums(a: Code, b: Code, c: Code, d: Code): Code {
+/** Sets `into` to the sums of four vectors' places, one in each place; `other` is overwritten. */
+export function setSums(f: FunctionBody, into: Code, other: Code, four: readonly Code[]): void {
   const pairs = (x: Code, y: Code) =>
     f32x4.add(f32x4.shuffle(x, y, [0, 4, 1, 5]), f32x4.shuffle(x, y, [2, 6, 3, 7]));
   // [x0 + x2, y0 + y2, x1 + x3, y1 + y3] of both pairs, then their halves together.
-  return f32x4.add(
-    f32x4.shuffle(pairs(a, b), pairs(c, d), [0, 1, 4, 5]),
-    f32x4.shuffle(pairs(a, b), pairs(c, d), [2, 3, 6, 7]),
-  );
+  f.set(other, pairs(four[0]!, four[1]!));
+  f.set(into, pairs(four[2]!, four[3]!));
+  f.set(into, f32x4.add(f32x4.shuffle(other, into, [0, 1, 4, 5]), f32x4.shuffle(other, into, [2, 3, 6, 7])));
 }
 
 /** The module with one export a function, over a memory that it imports ("m" of ""), shared between threads or not. */

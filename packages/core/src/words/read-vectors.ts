@@ -54,8 +54,8 @@ async function readHeader(reader: ByteReader): Promise<{ words: number; dimensio
 }
 
 /**
- * Whether what follows the first word is text: up to the line's end there are D fields of printable characters, or as far as
- * one looks nothing but numbers. Four bytes of a float32 seldom look so, and rows have many.
+ * Whether what follows the first word is text: up to the line's end there are D fields of printable characters, half of them
+ * numbers at least, or as far as one looks nothing but numbers. Four bytes of a float32 seldom look so, and rows have many.
  */
 async function isText(reader: ByteReader, dimension: number): Promise<boolean> {
   await reader.has(4096 + 32 * dimension);
@@ -72,5 +72,6 @@ async function isText(reader: ByteReader, dimension: number): Promise<boolean> {
     .split(/[ \t\r]+/)
     .filter((field) => field !== "");
   const isNumber = (field: string) => /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|^[+-]?(nan|inf)/i.test(field);
-  return fields.length === dimension || (fields.length > 1 && fields.slice(0, -1).every(isNumber));
+  const numbers = fields.filter(isNumber).length;
+  return fields.length === dimension ? 2 * numbers >= dimension : numbers > 0 && numbers >= fields.length - 1;
 }

@@ -1,5 +1,6 @@
 // Every command of the program, a line each; the export's name is the command's.
 export { check } from "./check.ts";
+export { embed } from "./embed.ts";
 export { evaluate } from "./evaluate.ts";
 export { extract } from "./extract.ts";
 export { layers } from "./layers.ts";

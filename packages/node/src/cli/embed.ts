@@ -1,0 +1,100 @@
+import { availableParallelism } from "node:os";
+import {
+  type EmbedSettings,
+  embedOptions,
+  TOKEN_KINDS,
+  type TokenKind,
+  VECTOR_STORAGES,
+  type VectorStorage,
+} from "@graft-ml/core";
+import { type EmbedOptions, embed as train } from "../words/index.ts";
+import { command, UsageError } from "./command.ts";
+import { percent } from "./words.ts";
+
+export const embed = command({
+  about:
+    "Trains word vectors on CORPUS: text files, CSV, TSV, JSONL or Parquet, folders of them, gzipped or not.",
+  operands: ["CORPUS…"],
+  options: {
+    output: {
+      type: "string",
+      default: null,
+      about: "the file to write (required): .txt, .vec, .bin, .glove or .npz",
+    },
+    ...embedOptions,
+    tokens: {
+      type: "choice",
+      default: "words",
+      of: TOKEN_KINDS,
+      about: "what Chinese, Japanese and Thai are split into",
+    },
+    storage: {
+      type: "choice",
+      default: "float32",
+      of: VECTOR_STORAGES,
+      about: "how numbers are kept in .npz",
+    },
+    text: { type: "string", default: null, about: "column of the texts in tables, by name or number from 1" },
+    lines: {
+      type: "choice",
+      default: "auto",
+      of: ["auto", "each", "wrapped"],
+      about:
+        "whether each line of a text file is a text, or paragraphs are; auto sees whether lines are wrapped",
+    },
+    encoding: { type: "string", default: null, about: "encoding of text files (default utf-8)" },
+    threads: {
+      type: "number",
+      default: 1,
+      min: 1,
+      max: 256,
+      about: "threads; one gives the same bytes again",
+    },
+    checkpoint: { type: "number", default: 60, min: 1, about: "seconds between checkpoints" },
+  },
+  example: "graft embed novels.txt.gz reviews.jsonl --output vectors.bin --threads 2",
+  async run({ operands, settings, terminal, signal }) {
+    const { output, storage, tokens, text, lines, encoding, threads, checkpoint, seed } = settings;
+    if (output === null) throw new UsageError("graft embed: --output is missing; name the file to write");
+    if (threads > availableParallelism())
+      terminal.warn(`${threads} threads on ${availableParallelism()} processors`);
+    const chosen = Object.fromEntries(
+      Object.keys(embedOptions).map((name) => [name, settings[name as keyof typeof embedOptions]]),
+    ) as EmbedSettings;
+    const { vectors, corpus, seconds, wordsPerSecond, resumed } = await train({
+      corpus: operands,
+      output,
+      settings: chosen,
+      storage: storage as VectorStorage,
+      tokens: tokens as TokenKind,
+      text,
+      lines: lines as NonNullable<EmbedOptions["lines"]>,
+      encoding,
+      threads,
+      seed,
+      checkpointSeconds: checkpoint,
+      onNote: (note) => terminal.print(`note: ${note}`),
+      onProgress: (task, done, total) => terminal.progress(`${task}, words`, done, total),
+      signal,
+    });
+    if (resumed > 0)
+      terminal.print(`went on from ${percent(resumed)} of the training, where a run was stopped`);
+    const { words, dimension } = vectors;
+    terminal.print(
+      `${words.length} words × ${dimension} in ${output}, from ${corpus.tokens} words of text (${corpus.distinct} different; ${percent(corpus.kept / corpus.tokens)} have a vector)`,
+    );
+    terminal.print(
+      `trained in ${seconds.toFixed(1)} s on ${threads} thread${threads === 1 ? "" : "s"}: ${Math.round(wordsPerSecond)} words/s`,
+    );
+    return {
+      output,
+      words: words.length,
+      dimension,
+      corpus,
+      settings: { ...chosen, threads, seed },
+      seconds,
+      wordsPerSecond,
+      resumed,
+    };
+  },
+});

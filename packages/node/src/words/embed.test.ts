@@ -1,0 +1,133 @@
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { nearestWords, random, wordIndex, wordTokenizer } from "@graft-ml/core";
+import { afterAll, describe, expect, test } from "vitest";
+import { main } from "../cli/main.ts";
+import { corpusFiles, corpusTexts } from "./corpus.ts";
+import { embed } from "./embed.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "graft-embed-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const at = (name: string) => join(folder, name);
+
+/** Lines of which each holds words of one of two subjects. */
+const source = random(3);
+const subjects = [
+  ["ship", "sea", "sail", "wave", "harbour", "captain"],
+  ["bread", "oven", "flour", "baker", "butter", "yeast"],
+];
+const lines = Array.from({ length: 12_000 }, () => {
+  const words = subjects[source.integer(2)]!;
+  return Array.from({ length: 9 }, () => words[source.integer(6)]).join(" ");
+});
+writeFileSync(at("corpus.txt"), `${lines.join("\n")}\n`);
+const settings = { dim: 8, sample: 0, epochs: 2, window: 3 };
+
+describe("graft embed", () => {
+  test("learns what belongs together, on one thread and on two", async () => {
+    for (const threads of [1, 2]) {
+      const output = at(`threads${threads}.npz`);
+      const { vectors, corpus, resumed } = await embed({
+        corpus: [at("corpus.txt")],
+        output,
+        settings,
+        threads,
+      });
+      expect(corpus).toEqual({ tokens: 108_000, kept: 108_000, distinct: 12 });
+      expect(resumed).toBe(0);
+      const near = nearestWords(wordIndex(vectors), "ship", 5).map(({ word }) => word);
+      expect(new Set(near)).toEqual(new Set(subjects[0]!.slice(1)));
+      expect(existsSync(`${output}.work`)).toBe(false);
+    }
+  });
+
+  test("stopped at any block it goes on to the same bytes", async () => {
+    const common = { corpus: [at("corpus.txt")], settings: { ...settings, epochs: 12 }, seed: 4 };
+    await embed({ ...common, output: at("whole.bin") });
+    const stop = new AbortController();
+    const stopped = embed({
+      ...common,
+      output: at("stopped.bin"),
+      signal: stop.signal,
+      onProgress: (task, done) => task === "train" && done > 0 && stop.abort(),
+    });
+    await expect(stopped).rejects.toThrow(/abort/i);
+    expect(existsSync(at("stopped.bin"))).toBe(false);
+    const { resumed } = await embed({ ...common, output: at("stopped.bin") });
+    expect(resumed).toBeGreaterThan(0);
+    expect(readFileSync(at("stopped.bin"))).toEqual(readFileSync(at("whole.bin")));
+  });
+
+  test("says what it did, for people and as JSON, and what is wrong with its use", async () => {
+    let [out, err] = ["", ""];
+    const run = async (...args: string[]) => {
+      [out, err] = ["", ""];
+      return await main(["embed", ...args, "--quiet"], {
+        out: { write: (text) => (out += text) },
+        err: { write: (text) => (err += text) },
+        now: () => 0,
+      });
+    };
+    const small = ["--dim", "4", "--epochs", "1", "--min-count", "1", "--method", "cbow"];
+    expect(await run(at("corpus.txt"), "--output", at("v.txt"), "--json", ...small)).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({
+      words: 12,
+      dimension: 4,
+      settings: { method: "cbow", threads: 1 },
+    });
+    expect(readFileSync(at("v.txt"), "utf8")).toMatch(/^12 4\n/);
+    expect(await run(at("corpus.txt"))).toBe(2);
+    expect(await run(at("corpus.txt"), "--output", at("v.json"))).toBe(1);
+    expect(err).toMatch(/name the file so/);
+    expect(await run(at("nothing.txt"), "--output", at("v.txt"))).toBe(1);
+    expect(err).toMatch(/there is no such file or folder/);
+    expect(await run(at("corpus.txt"), "--output", at("v.txt"), "--min-count", "100000")).toBe(1);
+    expect(err).toMatch(/of which 0 occur 100000 times/);
+    expect(await run(at("corpus.txt"), "--output", at("v.bin"), "--storage", "int8")).toBe(1);
+    expect(err).toMatch(/int8 is written as \.npz/);
+  });
+});
+
+describe("a corpus", () => {
+  const read = async (path: string, options = {}) => {
+    const texts: string[] = [];
+    for await (const text of corpusTexts(await corpusFiles([path]), options)) texts.push(text);
+    return texts;
+  };
+
+  test("is lines of text, or a column of a table, packed or not, or a folder of them", async () => {
+    mkdirSync(at("all"));
+    writeFileSync(at("all/a.txt.gz"), gzipSync("one\ntwo"));
+    writeFileSync(at("all/b.jsonl"), '{"id":1,"review":"three"}\n{"id":2,"review":"four"}\n');
+    writeFileSync(at("all/c.csv"), "label,text\nx,five\ny,six\n");
+    writeFileSync(at("all/README.md"), "about");
+    expect(await read(at("all"))).toEqual(["one", "two", "three", "four", "five", "six"]);
+  });
+
+  test("is paragraphs where its lines are broken to one width", async () => {
+    const line = "these are words of a line that somebody broke at about seventy signs";
+    writeFileSync(at("wrapped.txt"), `${Array.from({ length: 8 }, () => `${line}\n`.repeat(4)).join("\n")}`);
+    expect(await read(at("wrapped.txt"))).toHaveLength(8);
+    expect(await read(at("wrapped.txt"), { lines: "each" })).toHaveLength(39);
+  });
+
+  test("of bytes in another encoding is refused, or read as told", async () => {
+    writeFileSync(at("latin.txt"), Buffer.from("caf\xe9 noir", "latin1"));
+    await expect(read(at("latin.txt"))).rejects.toThrow(/latin.txt: holds bytes that are no utf-8/);
+    expect(await read(at("latin.txt"), { encoding: "windows-1252" })).toEqual(["café noir"]);
+  });
+
+  test("is split into words by rule, by dictionary or by sign", () => {
+    const tokens = (text: string, kind: "words" | "characters" = "words") => {
+      const found: string[] = [];
+      wordTokenizer(kind)(text, (token) => found.push(token));
+      return found;
+    };
+    expect(tokens("Don’t STOP—naïve 3rd! 😀")).toEqual(["don't", "stop", "naïve", "3rd"]);
+    expect(tokens("我喜欢学习语言", "characters")).toEqual([..."我喜欢学习语言"]);
+    expect(tokens("我喜欢学习语言").join("")).toBe("我喜欢学习语言");
+    expect(tokens("我喜欢学习语言").length).toBeLessThan(7);
+  });
+});

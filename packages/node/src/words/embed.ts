@@ -1,0 +1,172 @@
+import { createHash } from "node:crypto";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type EmbedModel,
+  type EmbedSettings,
+  embedModel,
+  embedOptions,
+  InputError,
+  resolveSettings,
+  type TokenKind,
+  type VectorStorage,
+  vectorFormatOf,
+  type WordVectors,
+  wordTokenizer,
+} from "@graft-ml/core";
+import { writeWhole } from "../runs/folder.ts";
+import { type CorpusOptions, corpusFiles, corpusTexts } from "./corpus.ts";
+import { type EmbedBlock, embedThreads } from "./embed-threads.ts";
+import { type EncodedCorpus, encodeCorpus } from "./encoded-corpus.ts";
+import { writeVectorsFile } from "./vector-files.ts";
+
+/** What `embed` is given beside the settings of training. */
+export interface EmbedOptions extends CorpusOptions {
+  /** Files and folders of text. */
+  readonly corpus: readonly string[];
+  /** The file to write, its form by its ending. */
+  readonly output: string;
+  readonly settings?: Partial<EmbedSettings>;
+  readonly storage?: VectorStorage;
+  readonly tokens?: TokenKind;
+  readonly threads?: number;
+  readonly seed?: number;
+  /** Seconds between checkpoints. */
+  readonly checkpointSeconds?: number;
+  readonly onProgress?: (task: string, done: number, total: number | null) => void;
+}
+
+/** What came of it. */
+export interface Embedded {
+  readonly vectors: WordVectors;
+  readonly corpus: Pick<EncodedCorpus, "tokens" | "kept" | "distinct">;
+  readonly seconds: number;
+  /** Words of the corpus trained on in a second, all threads together, passes counted each. */
+  readonly wordsPerSecond: number;
+  /** Share of the training that was done before by a run that was stopped. */
+  readonly resumed: number;
+}
+
+/** Numbers of the corpus a block, and blocks a thread takes before all wait for each other. */
+const BLOCK = 65_536;
+const ROUND = 8;
+
+/**
+ * Trains word vectors on a corpus and writes them. What is needed to go on after a kill lies in OUTPUT.work until the file is
+ * written: the corpus as numbers, and every so often all that was learnt. One thread gives the same bytes for the same seed,
+ * stopped or not.
+ */
+export async function embed(options: EmbedOptions): Promise<Embedded> {
+  const { output, storage = "float32", seed = 0, threads = 1, tokens = "words", signal } = options;
+  const settings = resolveSettings("embed", embedOptions, options.settings ?? {});
+  const format = vectorFormatOf(output); // refused before an hour of work
+  if (storage !== "float32" && format !== "npz")
+    throw new InputError(`embed: ${storage} is written as .npz; name the output so`);
+  if (!(Number.isInteger(threads) && threads >= 1 && threads <= 256))
+    throw new InputError(`embed: threads must be a whole number from 1 to 256, got ${threads}`);
+  const folder = `${output}.work`;
+  await mkdir(folder, { recursive: true });
+  const files = await corpusFiles(options.corpus);
+  const { minCount, maxWords } = settings;
+  const about = {
+    files: files.map(({ path, size, changed }) => [path, size, changed]),
+    ...{ minCount, maxWords, tokens, text: options.text, encoding: options.encoding, lines: options.lines },
+  };
+  const corpus = await encodeCorpus(() => corpusTexts(files, options), {
+    folder,
+    about,
+    tokenize: wordTokenizer(tokens),
+    minCount,
+    maxWords,
+    onProgress: (done) => options.onProgress?.("read", done, null),
+    ...(signal === undefined ? {} : { signal }),
+  });
+  const model = embedModel(settings, corpus.vocabulary, { threads, seed });
+  const key = createHash("sha256").update(JSON.stringify({ about, settings, seed })).digest("hex");
+  const resumed = await trainOn(model, corpus, { ...options, folder, key, seed, threads });
+  const vectors = model.vectors();
+  await writeVectorsFile(output, vectors, storage);
+  await rm(folder, { recursive: true, force: true });
+  const { tokens: total, kept, distinct } = corpus;
+  return { vectors, corpus: { tokens: total, kept, distinct }, ...resumed };
+}
+
+interface Training extends EmbedOptions {
+  readonly folder: string;
+  readonly key: string;
+  readonly seed: number;
+  readonly threads: number;
+}
+
+/** All passes over the corpus, from where a run with the same key was stopped. */
+async function trainOn(
+  model: EmbedModel,
+  corpus: EncodedCorpus,
+  { folder, key, seed, threads, checkpointSeconds = 60, onProgress, signal }: Training,
+): Promise<Pick<Embedded, "seconds" | "wordsPerSecond" | "resumed">> {
+  const blocks = Math.ceil(corpus.length / BLOCK);
+  const total = blocks * model.settings.epochs;
+  const state = stateIn(folder, key, model);
+  const first = await state.load();
+  const words = (block: number) => Math.round((block / blocks) * corpus.tokens);
+  const workers = await embedThreads(model, corpus.path);
+  const begin = performance.now();
+  let saved = begin;
+  try {
+    for (let at = first; at < total; ) {
+      const round: EmbedBlock[] = [];
+      for (; round.length < ROUND * threads && at < total; at++) {
+        const [epoch, block] = [Math.floor(at / blocks), at % blocks];
+        round.push({
+          from: block * BLOCK,
+          to: Math.min(corpus.length, (block + 1) * BLOCK),
+          progress: [at / total, (at + 1) / total],
+          random: [seed, epoch, block],
+        });
+      }
+      await workers.train(round);
+      onProgress?.("train", words(at) - words(first), words(total) - words(first));
+      await new Promise((resolve) => setImmediate(resolve)); // signals come in
+      const isStopped = signal?.aborted ?? false;
+      if ((isStopped || performance.now() - saved > 1000 * checkpointSeconds) && at < total) {
+        await state.save(at);
+        saved = performance.now();
+      }
+      signal?.throwIfAborted();
+    }
+  } finally {
+    await workers.close();
+  }
+  const seconds = (performance.now() - begin) / 1000;
+  return {
+    seconds,
+    wordsPerSecond: (words(total) - words(first)) / seconds,
+    resumed: first / total,
+  };
+}
+
+/** What was learnt up to a block, in two files of which one is always whole. */
+function stateIn(folder: string, key: string, { parameters }: EmbedModel) {
+  const manifest = join(folder, "state.json");
+  const bytes = new Uint8Array(parameters.buffer, parameters.byteOffset, parameters.byteLength);
+  let turn = 0;
+  return {
+    async load(): Promise<number> {
+      const text = await readFile(manifest, "utf8").catch(() => null);
+      if (text === null) return 0;
+      const found = JSON.parse(text) as { key: string; at: number; file: string; size: number };
+      if (found.key !== key || found.size !== bytes.length) return 0;
+      const saved = await readFile(join(folder, found.file));
+      if (saved.length !== bytes.length) return 0;
+      bytes.set(saved);
+      turn = found.file === "state-0.f32" ? 1 : 0;
+      return found.at;
+    },
+    async save(at: number): Promise<void> {
+      const file = `state-${turn}.f32`;
+      await writeFile(join(folder, file), Uint8Array.from(bytes), { flush: true });
+      await writeWhole(manifest, JSON.stringify({ key, at, file, size: bytes.length }));
+      turn = 1 - turn;
+    },
+  };
+}
