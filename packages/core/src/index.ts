@@ -29,6 +29,7 @@ export * from "./features/raw-pixels.ts";
 export * from "./features/split.ts";
 export * from "./features/tfidf.ts";
 export { gatherTerms } from "./features/tfidf-graph.ts";
+export * from "./features/word-mean.ts";
 export * from "./heads/calibrate.ts";
 export {
   type CandidateScore,
@@ -126,6 +127,7 @@ export { type Parameters, readState, type TrainingState, writeState } from "./tr
 export { type StepEvent, type Trained, type TrainOptions, train } from "./training/train.ts";
 export * from "./training/transfer-parameters.ts";
 export { layerRates, unfreezingStages } from "./training/unfreezing.ts";
+export { TOKEN_KINDS, type Tokenize, type TokenKind, wordTokenizer } from "./word-tokenizer.ts";
 export type { ByteSource } from "./words/byte-reader.ts";
 export type { BlockTrainer, EmbedTables } from "./words/embed-block.ts";
 export { type EmbedJob, type EmbedModel, embedJob, embedModel, embedWorker } from "./words/embed-model.ts";
@@ -145,7 +147,6 @@ export { VECTOR_STORAGES, type VectorStorage } from "./words/npz-vectors.ts";
 export { readWordVectors } from "./words/read-vectors.ts";
 export type { ReadVectorsOptions, VectorsRead } from "./words/row-collector.ts";
 export { type SubwordShape, type Subwords, subwordBuckets } from "./words/subwords.ts";
-export { TOKEN_KINDS, type Tokenize, type TokenKind, wordTokenizer } from "./words/tokenize.ts";
 export { type Vocabulary, WordCounter } from "./words/vocabulary.ts";
 export { type Neighbour, type WordIndex, wordIndex } from "./words/word-index.ts";
 export { takeWords, type WordVectors, type WordVectorsParts, wordVectors } from "./words/word-vectors.ts";

@@ -2,7 +2,13 @@ import { InputError, type Model, type Preprocessor } from "@graft-ml/core";
 import type { JsonObject } from "../backbones/index.ts";
 import { graphInputs } from "../backbones/inputs.ts";
 import { imagePreprocessor } from "../images/index.ts";
-import { readTfidfPreprocessor, TFIDF_FILE, textPreprocessor } from "../texts/index.ts";
+import {
+  readTfidfPreprocessor,
+  readWordsPreprocessor,
+  TFIDF_FILE,
+  textPreprocessor,
+  WORDS_FILE,
+} from "../texts/index.ts";
 import type { RunConfig } from "./config.ts";
 import { readRunBytes, readRunJson } from "./folder.ts";
 
@@ -23,6 +29,8 @@ export async function runPreprocessor(
   }
   if (backbone.sha256 === null && inputs.some(({ name }) => name === "feature_ids"))
     return readTfidfPreprocessor(Buffer.from(await readRunBytes(folder, TFIDF_FILE)).toString("utf8"));
+  if (inputs.some(({ name }) => name === "word_ids"))
+    return readWordsPreprocessor(Buffer.from(await readRunBytes(folder, WORDS_FILE)).toString("utf8"));
   const json = (await readRunJson(folder, "tokenizer.json")) as JsonObject;
   const config = (await readRunJson(folder, "tokenizer_config.json")) as JsonObject;
   return textPreprocessor({ tokenizer: { json, config }, inputs });

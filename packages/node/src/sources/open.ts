@@ -6,6 +6,7 @@ import { centreCropped, type Framing } from "./framing.ts";
 import { modelOf, networkSource } from "./network.ts";
 import { pixelSource, tfidfSource } from "./raw.ts";
 import type { Source } from "./source.ts";
+import { namesVectors, vectorSources } from "./vectors.ts";
 
 /** What a source is opened with. */
 export interface SourceOptions {
@@ -61,6 +62,12 @@ async function open(
         `layer "${layers[0]}": the backbone "none" has no layers; leave out --layer or name a network`,
       );
     return [modality === "image" ? pixelSource({ runtime, cache }) : tfidfSource(options.training)];
+  }
+  if (namesVectors(spec)) {
+    if (modality !== "text")
+      throw new InputError(`backbone ${spec}: word vectors are for texts, and the data are images`);
+    const layer = layers === "auto" ? null : layers[0]!;
+    return await vectorSources(spec, layer, { training: options.training, runtime, cache });
   }
   const backbone = await resolveBackbone(spec, { ...options.backbone, modality });
   const framings = framingsOf(options.framing ?? "stated", backbone.preprocessorConfig);

@@ -8,3 +8,4 @@ export {
 export { readTfidfPreprocessor, TFIDF_FILE, tfidfPreprocessor } from "./tfidf-preprocessor.ts";
 export { type Encoder, encoder, type Tokens } from "./tokens.ts";
 export { SPECIAL_TOKENS, type TokenizerTraining, trainTokenizer } from "./train-tokenizer.ts";
+export { readWordsPreprocessor, WORDS_FILE, wordsPreprocessor } from "./words-preprocessor.ts";

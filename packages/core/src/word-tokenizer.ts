@@ -1,4 +1,4 @@
-import { scanText } from "../scan-text.ts";
+import { scanText } from "./scan-text.ts";
 
 /** What a token is in scripts written without spaces: a word, as a dictionary has it, or a character. */
 export const TOKEN_KINDS = ["words", "characters"] as const;
@@ -9,7 +9,8 @@ export type TokenKind = (typeof TOKEN_KINDS)[number];
 export type Tokenize = (text: string, onToken: (token: string) => void) => void;
 
 /**
- * Splits texts into words in lower case (NFKC), without punctuation; apostrophes inside a word stay. Runs of Chinese, Japanese,
+ * Splits texts into words in lower case (NFKC), without punctuation; apostrophes inside a word stay, but
+ * that `'s` is a token of its own. Runs of Chinese, Japanese,
  * Thai and other scripts without spaces are split into words by `Intl.Segmenter`, or with "characters" taken sign by sign.
  */
 export function wordTokenizer(kind: TokenKind = "words"): Tokenize {
@@ -18,7 +19,11 @@ export function wordTokenizer(kind: TokenKind = "words"): Tokenize {
     scanText(
       text,
       (word) => {
-        if (word.length > 2 || isWord(word)) onToken(word);
+        // A possessive counts for its word, as in the Penn Treebank's rules.
+        if (word.endsWith("'s")) {
+          onToken(word.slice(0, -2));
+          onToken("'s");
+        } else if (word.length > 2 || isWord(word)) onToken(word);
       },
       (run) => {
         if (kind === "characters") for (const sign of run) onToken(sign);

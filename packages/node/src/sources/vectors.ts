@@ -1,0 +1,191 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  fitWordMean,
+  InputError,
+  type Row,
+  type Runtime,
+  type TokenKind,
+  takeWords,
+  WORD_POOLINGS,
+  type WordPooling,
+  type WordVectors,
+  wordTokenizer,
+  writeModel,
+} from "@graft-ml/core";
+import { extractFeatures } from "../extract/index.ts";
+import { wordsPreprocessor } from "../texts/index.ts";
+import { readVectorsFile } from "../words/index.ts";
+import { extractedFrom } from "./extracted.ts";
+import type { Source } from "./source.ts";
+
+/** Word vectors in the package, by the name after `builtin:`. */
+const BUILTIN: Readonly<Record<string, { readonly file: string; readonly tokens: TokenKind }>> = {
+  text: { file: "text-en.npz", tokens: "words" },
+  "text-zh": { file: "text-zh.npz", tokens: "characters" },
+};
+
+/** The commonest words that go into a model, beside those of the training texts. */
+const MOST_WORDS = 100_000;
+/** Rows a run: the work of a row is small. */
+const BATCH = 64;
+/** What the layer of word vectors is called; the ways to pool follow. */
+const LAYER = "words";
+
+/** Whether a spec names word vectors. */
+export function namesVectors(spec: string): boolean {
+  return spec.startsWith("vectors:") || /^builtin:text(-|$)/.test(spec);
+}
+
+/** Path of a built-in file of vectors; null where this installation has none of the name. */
+export function builtinVectors(name: string): string | null {
+  const known = Object.hasOwn(BUILTIN, name) ? BUILTIN[name]! : null;
+  if (known === null) return null;
+  const path = fileURLToPath(new URL(`../../builtin/${known.file}`, import.meta.url));
+  return existsSync(path) ? path : null;
+}
+
+/**
+ * The sources over word vectors: a text is the mean of its words' vectors. Without a layer there is one for each way to take the
+ * mean, to choose from on training rows, the plain one first; a layer `words.mean`, `words.sif` or `words.tfidf` is that way
+ * alone. Words of the training rows and the commonest others are kept. Throws an InputError where the file is none, or where no
+ * training text holds a word it knows.
+ */
+export async function vectorSources(
+  spec: string,
+  layer: string | null,
+  {
+    training,
+    runtime,
+    cache,
+  }: { readonly training: readonly Row[]; readonly runtime: Runtime; readonly cache: string | null },
+): Promise<Source[]> {
+  const { path, tokens } = located(spec);
+  const { vectors: all, skippedCount } = await readVectorsFile(path, { onError: "skip" });
+  const kind = tokens ?? kindOf(all);
+  const texts = training.flatMap(({ input }) => (input.kind === "text" ? [input.text] : []));
+  const vectors = withWordsOf(all, texts, kind);
+  const sha256 = hashOf(vectors);
+  const notes = [
+    ...(skippedCount > 0
+      ? [`${basename(path)}: ${skippedCount} rows could not be taken and were left out`]
+      : []),
+    coverage(vectors, texts, kind),
+  ];
+  return poolingsOf(spec, layer).map((pooling): Source => {
+    const fitted = fitWordMean(vectors, texts, { pooling, tokens: kind });
+    const trunk = fitted.trunk();
+    const preprocessor = wordsPreprocessor(fitted.mean);
+    let bytes: Uint8Array | null = null;
+    return {
+      spec,
+      name: spec.startsWith("builtin:") ? spec : basename(path),
+      modality: "text",
+      sha256,
+      commit: null,
+      licence: null,
+      layer: `${LAYER}.${pooling}`,
+      pooling: "auto",
+      framing: "stated",
+      dimension: vectors.dimension,
+      trunk,
+      preprocessor,
+      batchSize: BATCH,
+      notes,
+      ...extractedFrom((rows, { onError = "fail", ...reading }) => {
+        bytes ??= writeModel(trunk);
+        return extractFeatures({
+          rows,
+          model: bytes,
+          preprocessor,
+          runtime,
+          modelHash: createHash("sha256").update(bytes).digest("hex"),
+          layer: `${LAYER}.${pooling}`,
+          cache,
+          batchSize: BATCH,
+          onError: onError === "skip" ? "skip" : "stop",
+          ...reading,
+        });
+      }),
+    };
+  });
+}
+
+function located(spec: string): { path: string; tokens: TokenKind | null } {
+  if (spec.startsWith("vectors:")) return { path: spec.slice("vectors:".length), tokens: null };
+  const name = spec.slice("builtin:".length);
+  const path = builtinVectors(name);
+  if (path === null)
+    throw new InputError(
+      `backbone ${spec}: this installation has no such vectors; there are ${
+        Object.keys(BUILTIN)
+          .filter((one) => builtinVectors(one) !== null)
+          .map((one) => `builtin:${one}`)
+          .join(", ") || "none"
+      }`,
+    );
+  return { path, tokens: BUILTIN[name]!.tokens };
+}
+
+function poolingsOf(spec: string, layer: string | null): readonly WordPooling[] {
+  if (layer === null || layer === "auto") return WORD_POOLINGS;
+  const wanted = WORD_POOLINGS.find((pooling) => layer === `${LAYER}.${pooling}`);
+  if (wanted !== undefined) return [wanted];
+  throw new InputError(
+    `layer "${layer}": ${spec} has ${WORD_POOLINGS.map((pooling) => `${LAYER}.${pooling}`).join(", ")}`,
+  );
+}
+
+/** Vectors of characters are for texts taken sign by sign. */
+function kindOf({ words }: WordVectors): TokenKind {
+  const unspaced = words.filter((word) => /\p{Script=Han}/u.test(word));
+  const single = unspaced.filter((word) => [...word].length === 1).length;
+  return unspaced.length > 0 && single === unspaced.length ? "characters" : "words";
+}
+
+/** The commonest words, and those of the texts; unseen ones of the texts made of sub-words where there are some. */
+function withWordsOf(all: WordVectors, texts: readonly string[], kind: TokenKind): WordVectors {
+  const rows = new Set(Array.from({ length: Math.min(MOST_WORDS, all.words.length) }, (_, i) => i));
+  for (const token of tokensOf(texts, kind)) {
+    const row = all.indexOf(token);
+    if (row >= 0) rows.add(row);
+  }
+  return rows.size === all.words.length
+    ? all
+    : takeWords(
+        all,
+        [...rows].sort((a, b) => a - b),
+      );
+}
+
+function tokensOf(texts: readonly string[], kind: TokenKind): Set<string> {
+  const tokens = new Set<string>();
+  const tokenize = wordTokenizer(kind);
+  for (const text of texts) tokenize(text, (token) => tokens.add(token));
+  return tokens;
+}
+
+/** How much of the training texts has a vector, in a sentence. */
+function coverage(vectors: WordVectors, texts: readonly string[], kind: TokenKind): string {
+  let [total, unknown] = [0, 0];
+  const missing = new Map<string, number>();
+  const tokenize = wordTokenizer(kind);
+  for (const text of texts)
+    tokenize(text, (token) => {
+      total++;
+      if (vectors.indexOf(token) >= 0) return;
+      unknown++;
+      missing.set(token, (missing.get(token) ?? 0) + 1);
+    });
+  const commonest = [...missing].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).slice(0, 5);
+  const share = total === 0 ? 0 : unknown / total;
+  const shown = commonest.length === 0 ? "" : `, the commonest ${commonest.map(([word]) => word).join(", ")}`;
+  return `${(100 * share).toFixed(1)} % of the training texts' words have no vector (${missing.size} different ones${shown})${share > 0.1 ? "; vectors of this domain may help: graft embed --from" : ""}`;
+}
+
+function hashOf({ words, vectors }: WordVectors): string {
+  const bytes = new Uint8Array(vectors.buffer, vectors.byteOffset, vectors.byteLength);
+  return createHash("sha256").update(words.join("\n")).update(bytes).digest("hex");
+}
