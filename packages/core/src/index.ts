@@ -48,6 +48,7 @@ export { cloneGraph, cloneModel, type ValueMap } from "./ir/clone.ts";
 export { firstDifference, firstGraphDifference } from "./ir/compare.ts";
 export type * from "./ir/graph.ts";
 export { join, joinModels } from "./ir/join.ts";
+export { type MergedPart, mergeModels } from "./ir/merge.ts";
 export { everyNode, irVersionFor, NEWEST_OPSET, opsetOf, raiseOpset } from "./ir/opset.ts";
 export * from "./ir/order.ts";
 export { printGraph, printModel, printShape } from "./ir/print.ts";
