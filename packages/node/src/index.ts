@@ -13,6 +13,7 @@ export {
   type Snapshot,
 } from "./hub/index.ts";
 export { type ImagePreprocessing, imagePreprocessor, rawPixels, readRawImage } from "./images/index.ts";
+export * from "./multitask/index.ts";
 export * from "./pretrain/index.ts";
 export * from "./report/index.ts";
 export * from "./runs/index.ts";

@@ -4,6 +4,7 @@ export { embed } from "./embed.ts";
 export { evaluate } from "./evaluate.ts";
 export { extract } from "./extract.ts";
 export { layers } from "./layers.ts";
+export { multitask } from "./multitask.ts";
 export { predict } from "./predict.ts";
 export { pretrain } from "./pretrain.ts";
 export { report } from "./report.ts";

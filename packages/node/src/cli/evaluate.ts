@@ -2,7 +2,7 @@ import { type Metrics, openRun } from "../runs/index.ts";
 import { ortRuntime } from "../runtime/index.ts";
 import { taskOf } from "../tagging/index.ts";
 import { command } from "./command.ts";
-import { dataFlags, progressOn, readData, runtimeFlags, runtimeSettings } from "./flags.ts";
+import { dataFlags, progressOn, readData, runtimeFlags, runtimeSettings, taskFlag } from "./flags.ts";
 import { evaluateTagged } from "./tagging.ts";
 import { classLines, scoreLines } from "./words.ts";
 
@@ -16,6 +16,7 @@ export const evaluate = command({
       of: ["all", "train", "val", "test"],
       about: "score only the rows of this part, where DATA has parts",
     },
+    ...taskFlag,
     ...dataFlags,
     ...runtimeFlags,
   },
@@ -27,7 +28,7 @@ export const evaluate = command({
     const begin = performance.now();
     const runtime = await ortRuntime({ ...runtimeSettings(settings), throughput: true });
     try {
-      const run = await openRun(folder, { runtime });
+      const run = await openRun(folder, { runtime, task: settings.task });
       const whole = await readData(path, settings, { signal });
       const rows =
         settings.part === "all" ? whole.rows : whole.rows.filter(({ split }) => split === settings.part);

@@ -23,6 +23,11 @@ export const runtimeFlags = {
   },
 } as const;
 
+/** The flag of commands that open a RUN, which may have several tasks. */
+export const taskFlag = {
+  task: { type: "string", default: null, about: "of a RUN with several tasks, the one that is meant" },
+} as const;
+
 /** Flags of every command that takes features of a backbone. */
 export const backboneFlags = {
   layer: {

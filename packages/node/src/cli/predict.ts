@@ -6,7 +6,7 @@ import { csvOf, openRun, predictionForm } from "../runs/index.ts";
 import { ortRuntime } from "../runtime/index.ts";
 import { taskOf } from "../tagging/index.ts";
 import { command } from "./command.ts";
-import { dataFlags, progressOn, readData, runtimeFlags, runtimeSettings } from "./flags.ts";
+import { dataFlags, progressOn, readData, runtimeFlags, runtimeSettings, taskFlag } from "./flags.ts";
 import { predictTagged } from "./tagging.ts";
 
 const { test: _, classes: __, ...inputFlags } = dataFlags;
@@ -21,6 +21,7 @@ export const predict = command({
       default: null,
       about: "file for the predictions, .csv or .jsonl (default: CSV on standard output)",
     },
+    ...taskFlag,
     ...inputFlags,
     ...runtimeFlags,
   },
@@ -32,7 +33,7 @@ export const predict = command({
     const form = settings.output === null ? csvOf : predictionForm(settings.output);
     const runtime = await ortRuntime({ ...runtimeSettings(settings), throughput: true });
     try {
-      const run = await openRun(folder, { runtime });
+      const run = await openRun(folder, { runtime, task: settings.task });
       const { rows, skipped: unread } = await rowsOf(input, settings, signal);
       const { predictions, skipped } = await run.predict(rows, {
         onError: settings.onError,

@@ -1,15 +1,15 @@
-import { verifyRun } from "../runs/index.ts";
+import { type Replay, tasksOf, verifyRun } from "../runs/index.ts";
 import { ortRuntime } from "../runtime/index.ts";
 import { taskOf } from "../tagging/index.ts";
 import { command } from "./command.ts";
-import { runtimeFlags, runtimeSettings } from "./flags.ts";
+import { runtimeFlags, runtimeSettings, taskFlag } from "./flags.ts";
 import { verifyTagged } from "./tagging.ts";
 
 export const verify = command({
   about:
     "Replays the golden inputs of RUN through decoding, preprocessing and the network; exit code 1 where anything drifted.",
   operands: ["RUN"],
-  options: runtimeFlags,
+  options: { ...taskFlag, ...runtimeFlags },
   example: "graft verify runs/photos",
   async run({ operands, settings, terminal }) {
     const [folder] = operands as [string];
@@ -17,21 +17,24 @@ export const verify = command({
       return await verifyTagged(folder, settings, terminal);
     const runtime = await ortRuntime({ ...runtimeSettings(settings), throughput: true });
     try {
-      const { rows, largestDifference, tolerance, drifted } = await verifyRun(folder, { runtime });
-      for (const { where, difference, expected, got } of drifted.slice(0, 5))
-        terminal.print(
-          `${where}: differs by ${difference.toPrecision(3)}; expected ${shown(expected)}, got ${shown(got)}`,
-        );
-      terminal.print(
-        drifted.length === 0
-          ? `${rows} golden inputs give what they gave in training (largest difference ${largestDifference.toPrecision(2)}, ${tolerance} passes)`
-          : `${drifted.length} of ${rows} golden inputs drifted beyond ${tolerance}: decoding, preprocessing or the network is no longer the one that was trained`,
-      );
+      const names = settings.task === null ? ((await tasksOf(folder)) ?? [null]) : [settings.task];
+      const replays: Replay[] = [];
+      for (const task of names) {
+        const replay = await verifyRun(folder, { runtime, task });
+        replays.push(replay);
+        const label = task === null ? "" : `${task}: `;
+        for (const { where, difference, expected, got } of replay.drifted.slice(0, 5))
+          terminal.print(
+            `${label}${where}: differs by ${difference.toPrecision(3)}; expected ${shown(expected)}, got ${shown(got)}`,
+          );
+        terminal.print(`${label}${sentence(replay)}`);
+      }
+      const drifted = replays.flatMap((one) => one.drifted);
       return {
         ok: drifted.length === 0,
-        rows,
-        largestDifference,
-        tolerance,
+        rows: replays.reduce((sum, { rows }) => sum + rows, 0),
+        largestDifference: Math.max(...replays.map(({ largestDifference }) => largestDifference)),
+        tolerance: Math.max(...replays.map(({ tolerance }) => tolerance)),
         drifted,
         exitCode: drifted.length === 0 ? 0 : 1,
       };
@@ -40,6 +43,12 @@ export const verify = command({
     }
   },
 });
+
+function sentence({ rows, largestDifference, tolerance, drifted }: Replay): string {
+  return drifted.length === 0
+    ? `${rows} golden inputs give what they gave in training (largest difference ${largestDifference.toPrecision(2)}, ${tolerance} passes)`
+    : `${drifted.length} of ${rows} golden inputs drifted beyond ${tolerance}: decoding, preprocessing or the network is no longer the one that was trained`;
+}
 
 function shown(values: readonly number[]): string {
   return `[${values

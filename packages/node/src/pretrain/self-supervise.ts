@@ -153,8 +153,8 @@ async function heldOutLoss(
   return sum / heldOut.length;
 }
 
-/** The model with the loss as its one output, all extents of a batch free. */
-function lossModel(model: Model, task: PretrainingTask): Model {
+/** The model with the loss as its one output, `loss`; all extents of a batch are free. */
+export function lossModel(model: Model, task: Pick<PretrainingTask, "loss">): Model {
   const copy = cloneModel(model);
   const { graph } = copy;
   const builder = build(graph);

@@ -9,7 +9,7 @@ export function section(title: string, ...content: readonly Content[]): Markup {
 }
 
 /** A table; columns named in `numbers` (by position) are aligned right. */
-function table(
+export function table(
   head: readonly string[],
   rows: readonly { readonly cells: readonly Content[]; readonly isChosen?: boolean }[],
   numbers: readonly number[],

@@ -1,5 +1,6 @@
 import { InputError, type Pooling } from "@graft-ml/core";
 import { readRunJson, runFiles } from "./folder.ts";
+import { isMultitask, type TaskPlace, taskConfig } from "./task-config.ts";
 
 /** config.json of a RUN: what the model is and how it came about; id2label as the hub's tools read it. */
 export interface RunConfig {
@@ -39,7 +40,30 @@ export interface RunConfig {
 
 /** Reads and checks config.json of a RUN. Throws an InputError that names the file and what is wrong. */
 export async function readRunConfig(folder: string): Promise<RunConfig> {
-  const config = (await readRunJson(folder, runFiles.config)) as Partial<RunConfig> | null;
+  return (await readTaskConfig(folder, null)).config;
+}
+
+/** As `readRunConfig` of one task of a RUN that has several, with where its network lies. */
+export async function readTaskConfig(
+  folder: string,
+  task: string | null,
+): Promise<{ readonly config: RunConfig; readonly place: TaskPlace | null }> {
+  const read = await readRunJson(folder, runFiles.config);
+  if (isMultitask(read)) {
+    const one = taskConfig(read, task, folder);
+    return { config: checked(one.config, folder), place: one.place };
+  }
+  if (task !== null) throw new InputError(`${folder} has one task only; leave out --task`);
+  return { config: checked(read as Partial<RunConfig> | null, folder), place: null };
+}
+
+/** Names of the tasks of a RUN; null where it has one that needs no name. */
+export async function tasksOf(folder: string): Promise<string[] | null> {
+  const read = await readRunJson(folder, runFiles.config);
+  return isMultitask(read) ? Object.keys(read.tasks) : null;
+}
+
+function checked(config: Partial<RunConfig> | null, folder: string): RunConfig {
   const where = `${folder}/${runFiles.config}`;
   const lacking = (["graft", "task", "id2label", "backbone", "layer", "head", "sha256"] as const).find(
     (key) => config?.[key] === undefined,

@@ -63,7 +63,7 @@ function isOurs(name: string): boolean {
 
 /** Files of preprocessing, and of an adapter, that belong to a run. */
 const TRAVELS =
-  /^((preprocessor_config|tokenizer|tokenizer_config|tfidf|words|adapter_config|tagger)\.json|adapter_model\.safetensors|words\.txt)$/;
+  /^(task\.[\w-]+\.onnx|(preprocessor_config|tokenizer|tokenizer_config|tfidf|words|adapter_config|tagger)\.json|adapter_model\.safetensors|words\.txt)$/;
 
 async function namesIn(path: string): Promise<string[]> {
   try {

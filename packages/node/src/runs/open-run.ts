@@ -10,15 +10,17 @@ import {
   rowGroups,
   type Scores,
   scoresOf,
+  writeModel,
 } from "@graft-ml/core";
 import type { ReadingOptions } from "../sources/index.ts";
 import { modelOutputs } from "./compose.ts";
-import { classesOf, type RunConfig, readRunConfig } from "./config.ts";
+import { classesOf, type RunConfig, readTaskConfig } from "./config.ts";
 import { readRunBytes, runFiles } from "./folder.ts";
 import { infer } from "./infer.ts";
 import { type Prediction, predictionsOf } from "./predictions.ts";
 import { runPreprocessor } from "./preprocessing.ts";
 import { type Replay, readGolden, replay } from "./replay.ts";
+import { outputModel } from "./task-config.ts";
 
 /** Class probabilities of the rows that could be read. */
 export interface Predicted {
@@ -57,29 +59,39 @@ export interface Evaluated extends Predicted {
   readonly labels: Int32Array;
 }
 
-/** Opens a RUN folder; its model must be the one that was written with its config.json. */
-export async function openRun(folder: string, { runtime }: { readonly runtime: Runtime }): Promise<Run> {
-  const config = await readRunConfig(folder);
-  const bytes = await readRunBytes(folder, runFiles.model);
+/**
+ * Opens a RUN folder; its model must be the one that was written with its config.json. Of a RUN with several tasks, `task`
+ * names the one that is wanted.
+ */
+export async function openRun(
+  folder: string,
+  { runtime, task = null }: { readonly runtime: Runtime; readonly task?: string | null },
+): Promise<Run> {
+  const { config, place } = await readTaskConfig(folder, task);
+  const file = place?.file ?? runFiles.model;
+  const bytes = await readRunBytes(folder, file);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   if (sha256 !== config.sha256)
     throw new InputError(
-      `${folder}/${runFiles.model} is not the model of this run: its sha256 is ${sha256.slice(0, 12)}…, config.json says ${config.sha256.slice(0, 12)}…; train again or restore the file`,
+      `${folder}/${file} is not the model of this run: its sha256 is ${sha256.slice(0, 12)}…, config.json says ${config.sha256.slice(0, 12)}…; train again or restore the file`,
     );
-  const model = readModel(bytes, { source: `${folder}/${runFiles.model}` });
+  const whole = readModel(bytes, { source: `${folder}/${file}` });
+  // The heads of other tasks are left out.
+  const model = place ? outputModel(whole, place.output) : whole;
   const preprocessor = await runPreprocessor(folder, config, model);
   const classes = classesOf(config);
   if (classes.length === 0)
     throw new InputError(
       `${folder} was pretrained without labels (${config.method}) and names no classes; use it as --backbone run:${folder} of graft train`,
     );
-  const session = await runtime.load(bytes);
+  const session = await runtime.load(place ? writeModel(model) : bytes);
+  const output = place?.output ?? modelOutputs.probabilities;
 
   const probabilities = async (rows: readonly Row[], options: ReadingOptions = {}): Promise<Predicted> => {
-    const outputs = [modelOutputs.probabilities];
+    const outputs = [output];
     const { batchSize } = config;
     const inferred = await infer(rows, { session, runtime, preprocessor, outputs, batchSize, ...options });
-    return { ...inferred, probabilities: inferred.outputs[modelOutputs.probabilities]! };
+    return { ...inferred, probabilities: inferred.outputs[output]! };
   };
   return {
     folder,
@@ -101,7 +113,7 @@ export async function openRun(folder: string, { runtime }: { readonly runtime: R
     },
     async verify() {
       return await replay(
-        await readGolden(folder),
+        await readGolden(folder, place?.name ?? null),
         async (rows) => (await probabilities(rows)).probabilities,
       );
     },

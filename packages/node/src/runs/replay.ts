@@ -105,10 +105,13 @@ export async function replay(
   });
 }
 
-/** Reads golden.json of a RUN; every input's hash is checked. */
-export async function readGolden(folder: string): Promise<Golden> {
+/** Reads golden.json of a RUN, or what it has for one of several tasks; every input's hash is checked. */
+export async function readGolden(folder: string, task: string | null = null): Promise<Golden> {
   const where = join(folder, runFiles.golden);
-  const golden = (await readRunJson(folder, runFiles.golden)) as Golden | null;
+  const read = (await readRunJson(folder, runFiles.golden)) as
+    | (Golden & { tasks?: Record<string, Golden> })
+    | null;
+  const golden = task === null ? read : (read?.tasks?.[task] ?? null);
   if (!Array.isArray(golden?.rows) || golden.rows.length === 0 || typeof golden.tolerance !== "number")
     throw new InputError(`${where} has no golden inputs; train again`);
   for (const row of golden.rows) {

@@ -1,0 +1,99 @@
+import { build, cloneModel, float32, int64 } from "@graft-ml/core";
+import { withHeadNames } from "../head-names.ts";
+import type { KindContext, OpenTask, TaskKind } from "../kind.ts";
+import { tokenRows } from "../token-rows.ts";
+
+/**
+ * How often each token occurs in the training texts, ⌊log count⌋, from the token in its context (Plank, Søgaard and Goldberg
+ * 2016, section 2.1, https://arxiv.org/abs/1604.05529): labels that every text has, and that say which words are rare.
+ */
+export const wordFrequency: TaskKind = {
+  about: "how often each token occurs, from its context; needs no labels, only helps the others",
+  options: {},
+  labels: "none",
+  modality: "text",
+  open,
+};
+
+async function open({ name, trunk, layer, rows, trained, inputs }: KindContext): Promise<OpenTask> {
+  const made = tokenRows(trunk.model, layer);
+  const counts = new Map<number, number>();
+  const tokensOf = async (row: number) => {
+    const { input_ids: ids, attention_mask: mask } = await inputs.feeds(Int32Array.of(row), null);
+    const real = mask?.data as BigInt64Array | undefined;
+    return Array.from(ids!.data as BigInt64Array, Number).filter(
+      (_, i) => real === undefined || real[i] === 1n,
+    );
+  };
+  for (let row = 0; row < trained; row++)
+    for (const id of await tokensOf(row)) counts.set(id, (counts.get(id) ?? 0) + 1);
+  /** A token that never occurred counts as one that did once. */
+  const binOf = (id: number) => Math.floor(Math.log(counts.get(id) ?? 1));
+  const bins = 1 + Math.max(0, ...[...counts.values()].map((count) => Math.floor(Math.log(count))));
+  const model = cloneModel(made.model);
+  const b = build(model.graph);
+  const weight = b.constant(
+    float32([made.dimension, bins], new Float32Array(made.dimension * bins)),
+    "weight",
+  );
+  const bias = b.constant(float32([bins], new Float32Array(bins)), "bias");
+  const scores = b.apply(
+    "Add",
+    [b.apply("MatMul", [model.graph.outputs[0]!, weight]), bias],
+    {},
+    { name: "scores" },
+  );
+  model.graph.outputs = [Object.assign(scores, { dtype: "float32", shape: ["tokens", bins] })];
+  return {
+    model: withHeadNames(model, trunk.model, name),
+    layer: made.layer,
+    measure: "mean cross-entropy of a token's frequency class, in nats",
+    loss(g, graph, input) {
+      const [rowsOf, length] = graph.inputs.find(({ name: one }) => one === "input_ids")!.shape as [
+        number,
+        number,
+      ];
+      const tokens = typeof rowsOf === "number" && typeof length === "number" ? rowsOf * length : "tokens";
+      const guesses = g.op("LogSoftmax", [graph.outputs[0]!], { axis: -1 });
+      const right = g.op("GatherElements", [guesses, input("bins", "int64", [tokens, 1])], { axis: 1 });
+      return g.neg(g.sum(g.mul(input("weights", "float32", [tokens, 1]), right)));
+    },
+    async feeds(members, count, epoch) {
+      const given = await inputs.feeds(members, epoch);
+      const ids = given.input_ids!;
+      const [, length] = ids.shape as [number, number];
+      const real = given.attention_mask?.data as BigInt64Array | undefined;
+      const counted = Array.from(ids.data as BigInt64Array, (_, i) =>
+        i < count * length && (real === undefined || real[i] === 1n) ? 1 : 0,
+      );
+      const total = Math.max(
+        1,
+        counted.reduce<number>((sum, one) => sum + one, 0),
+      );
+      return {
+        ...given,
+        bins: int64(
+          [ids.data.length, 1],
+          Array.from(ids.data as BigInt64Array, (id) => Math.min(bins - 1, binOf(Number(id)))),
+        ),
+        weights: float32(
+          [ids.data.length, 1],
+          counted.map((one) => one / total),
+        ),
+      };
+    },
+    async baseline() {
+      const shares = new Float64Array(bins).fill(1);
+      for (const [id, count] of counts) shares[binOf(id)]! += count;
+      const total = shares.reduce((sum, one) => sum + one, 0);
+      let loss = 0;
+      let seen = 0;
+      for (let row = trained; row < rows.length; row++)
+        for (const id of await tokensOf(row)) {
+          loss -= Math.log(shares[Math.min(bins - 1, binOf(id))]! / total);
+          seen++;
+        }
+      return loss / Math.max(1, seen);
+    },
+  };
+}
