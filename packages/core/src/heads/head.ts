@@ -52,8 +52,6 @@ export interface Classifier {
   readonly classes: number;
   /** What was chosen in fitting (strength, temperature …), for the record. */
   readonly chosen: Readonly<Record<string, number | string>>;
-  /** Total log loss of the training rows, in nats, each by a fit that did not see it; where the head's choices made one. */
-  readonly heldOutLoss?: number;
   /** Class probabilities [N, C] of features [N, D]. */
   predict(features: Features): Matrix;
   /** Appends the same computation to a graph whose `features` value is [batch, D]; returns the probabilities [batch, C]. */

@@ -8,7 +8,6 @@ import { solveBlocks } from "./linear-blocks.ts";
 import { linearRows } from "./linear-rows.ts";
 import { type Solution, solveLinear, unsolved } from "./linear-solver.ts";
 import { appendNormalised, normalised } from "./normalise.ts";
-import { rooted } from "./rooted.ts";
 import { logSoftmax, softmaxLoss } from "./softmax-loss.ts";
 import { type ChosenStrength, chooseStrength } from "./strength.ts";
 
@@ -42,7 +41,7 @@ const options = {
  * apart: there the coefficients are an average over strengths, by weights proportional to exp(−total held-out loss), the
  * pseudo-BMA weights of Yao et al. 2018 (doi:10.1214/17-BA1091).
  */
-export const logistic: Head = rooted("logistic", {
+export const logistic: Head = {
   about: "multinomial logistic regression with an L2 penalty, its strength by cross-validation",
   options,
   async fit(features, labels, given, context) {
@@ -78,7 +77,6 @@ export const logistic: Head = rooted("logistic", {
         classes,
         normalise: settings.normalise,
         chosen: { ...recorded(found, settings.strength), ...unsolved(distance) },
-        ...(found && { heldOutLoss: found.loss }),
       });
     } finally {
       await rows.close();
@@ -98,7 +96,7 @@ export const logistic: Head = rooted("logistic", {
       chosen: { strength, ...unsolved(distance) },
     });
   },
-});
+};
 
 type Held = [scores: Float64Array, labels: Int32Array, weights: Float64Array];
 
@@ -140,18 +138,19 @@ function classifier(
     d,
     classes,
     normalise,
-    ...rest
+    chosen,
   }: {
     readonly d: number;
     readonly classes: number;
     readonly normalise: boolean;
-  } & Pick<Classifier, "chosen" | "heldOutLoss">,
+    readonly chosen: Classifier["chosen"];
+  },
 ): Classifier {
   const coefficients = Float32Array.from(solution.subarray(0, d * classes));
   const intercepts = Float32Array.from(solution.subarray(d * classes));
   return {
     classes,
-    ...rest,
+    chosen,
     predict(features): Matrix {
       requirePredictable("logistic", features, d);
       const rows = normalise ? normalised(features) : features;

@@ -51,8 +51,6 @@ export interface ChosenStrength {
    * best one's the largest; it alone where rows are many or no weights are asked for.
    */
   readonly likely: readonly { readonly strength: number; readonly weight: number }[];
-  /** Total loss of the rows held out under it. */
-  readonly loss: number;
   readonly scores: Float64Array;
   readonly labels: Int32Array;
   readonly weights: Float64Array;
@@ -139,7 +137,6 @@ export async function chooseAmong(choice: StrengthChoice): Promise<ChosenStrengt
     return {
       strength: strengths[best.at]!,
       likely: weighted(measured, strengths, repeats),
-      loss: best.measured / repeats,
       scores,
       labels: heldLabels,
       weights: heldWeights,

@@ -51,6 +51,8 @@ export async function rawBaseline(
     readonly classes: readonly string[];
     readonly random: Random;
     readonly runtime: Runtime;
+    /** What it would fit, where that is there already. */
+    readonly classifier?: Classifier;
     /** Bytes of features that are kept in memory. */
     readonly featureMemory?: number;
     readonly onProgress?: (done: number, total: number) => void;
@@ -62,9 +64,11 @@ export async function rawBaseline(
   const step = (from: number) => (done: number) => reading.onProgress?.(from + done, total);
   const fitting = { head: "logistic", classes, random, runtime };
   const read = { ...reading, onProgress: step(0) };
-  const classifier = staysOnDisk(source, train.length, featureMemory)
-    ? await streamedFit(source, train, fitting, read)
-    : await fitHead((await source.features(train, read)).features, train, fitting);
+  const classifier =
+    options.classifier ??
+    (staysOnDisk(source, train.length, featureMemory)
+      ? await streamedFit(source, train, fitting, read)
+      : await fitHead((await source.features(train, read)).features, train, fitting));
   const held = await source.features(test, { ...reading, onProgress: step(train.length) });
   return {
     name: "raw",

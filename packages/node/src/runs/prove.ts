@@ -100,7 +100,10 @@ async function baselinesOf(stage: Stage, learnt: Learnt, test: readonly Row[]): 
       : await openSource("none", { modality, runtime: reader, cache, training: train });
   const { featureMemory } = options;
   const memory = featureMemory === undefined ? {} : { featureMemory };
-  const fitting = { classes, random: random.fork("raw"), runtime, ...memory };
+  // Without a backbone and weights of classes the head may be this baseline already.
+  const isRaw = raw === source && learnt.head.name === "logistic" && (options.classWeights ?? null) === null;
+  const fitted = isRaw ? { classifier: learnt.head.classifier } : {};
+  const fitting = { classes, random: random.fork("raw"), runtime, ...memory, ...fitted };
   const wantsScratch = source.layer !== "" && method !== "scratch" && (options.scratch ?? method !== "probe");
   return [
     majorityBaseline(train, test, classes),

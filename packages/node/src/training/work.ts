@@ -169,8 +169,7 @@ export async function workOf(options: FineTuneOptions, settings: FineTuneSetting
     async headFor(members) {
       if (method === "full" || method === "scratch") return zeroHead(dimensionOf(trunk), classes.length);
       const all = await featuresOf(trunk);
-      // Roots of features are not trained through: at 0 they have no slope.
-      const head = await headOn(all, members, { root: "off", ...(strength === null ? {} : { strength }) });
+      const head = await headOn(all, members, strength === null ? {} : { strength });
       // Chosen once, by cross-validation on all rows; heads of folds then differ by their rows alone.
       strength ??= Number(head.chosen.strength);
       return head;
