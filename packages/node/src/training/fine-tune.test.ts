@@ -220,6 +220,14 @@ describe("fine-tuning", () => {
     expect(tensors(tried.model)).toEqual(tensors(probe.model));
   });
 
+  test("groups of rows stay together on folds, for the head as for the network", async () => {
+    const rows = pictures(0, 45).map((one, i) => ({ ...one, group: `page ${i % 9}` }));
+    const settings = { batchSize: 16, depth: 1, learningRate: 3e-3 };
+    const { trials } = await fineTune(usual({ rows, settings }));
+    expect(trials).toHaveLength(1);
+    expect(trials[0]!.losses[0]).toBeGreaterThan(0);
+  });
+
   test("a small network on few rows is trained whole on folds, by rates tried in turn, and again on all rows", async () => {
     const settings = { batchSize: 8, epochs: 12 };
     const { trials, chosen, model } = await fineTune(usual({ method: "scratch", settings }));

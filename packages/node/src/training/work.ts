@@ -143,12 +143,16 @@ export async function workOf(options: FineTuneOptions, settings: FineTuneSetting
     members: Int32Array,
     given: Readonly<Record<string, unknown>> = {},
   ) => {
-    const { weights } = context;
+    const { weights, groups } = context;
     return await heads.logistic.fit(
       takeFeatures(all, members),
       Int32Array.from(members, (row) => labels[row]!),
       given,
-      { ...context, ...(weights && { weights: Float32Array.from(members, (row) => weights[row]!) }) },
+      {
+        ...context,
+        ...(weights && { weights: Float32Array.from(members, (row) => weights[row]!) }),
+        ...(groups && { groups: Int32Array.from(members, (row) => groups[row]!) }),
+      },
     );
   };
   let strength: number | null = null;
