@@ -26,6 +26,8 @@ const EPOCHS = 200;
 const INTERCEPT = 0.25;
 /** Share of the gap allowed that rows may have which are passed over. */
 const IDLE = 0.3;
+/** Epochs that such a row is left alone. */
+const REST = 3;
 
 /**
  * Coefficients that minimise C Σ w · loss + ½‖W‖² of sparse rows, by ascent in the dual one row at a time (Shalev-Shwartz
@@ -42,31 +44,45 @@ export function dualAscent(problem: DualProblem, tolerance: number): DualSolutio
   const order = Int32Array.from(weights.keys()).filter((i) => weights[i]! > 0);
   const squares = squaresOf(rows);
   const sigma = loss.penalisesIntercept ? 1 : INTERCEPT * meanOf(squares, order);
-  const w = new Float64Array(columns * K);
+  // Zeros fill a column's coefficients up to whole fours, which are then met together.
+  const S = K <= 2 ? K : 4 * Math.ceil(K / 4);
+  const w = new Float64Array(columns * S);
   const pulls = new Float64Array(rows.rows * K); // −∂loss/∂scores of each row as the dual has it
   const total = new Float64Array(K); // Σ C w · pulls, nothing at the optimum of a free intercept
   const centre = new Float64Array(K);
-  const bias = new Float64Array(K);
-  const scores = new Float64Array(K);
-  /** Meets every row once; those whose duality gap is `idle` or less keep their pulls. */
+  const bias = new Float64Array(S);
+  const scores = new Float64Array(S);
+  const classScores = scores.subarray(0, K);
+  const lost = new Float64Array(rows.rows);
+  const resting = new Uint8Array(rows.rows);
+  /** Meets every row that is not resting once; those whose duality gap is `idle` or less keep their pulls. */
   const meet = (idle: number) => {
     let [losses, gap] = [0, 0];
     for (const i of order) {
+      if (resting[i]! > 0) {
+        resting[i]!--;
+        losses += lost[i]!;
+        continue;
+      }
       const [begin, end] = [offsets[i]!, offsets[i + 1]!];
       const c = strength * weights[i]!;
       scores.set(bias);
-      addScores(values, indices, begin, end, w, K, scores);
-      const own = c * ascent.step(scores, pulls, i * K, labels[i]!, c * (squares[i]! + sigma), idle / c);
-      losses += c * ascent.loss;
+      addScores(values, indices, begin, end, w, S, scores);
+      const own = c * ascent.step(classScores, pulls, i * K, labels[i]!, c * (squares[i]! + sigma), idle / c);
+      lost[i] = c * ascent.loss;
+      losses += lost[i]!;
       gap += own;
-      if (own <= idle) continue;
+      if (own <= idle) {
+        resting[i] = REST;
+        continue;
+      }
       for (let k = 0; k < K; k++) {
         const change = c * scores[k]!;
         scores[k] = change;
         total[k]! += change;
         bias[k]! += sigma * change;
       }
-      addChanges(values, indices, begin, end, w, K, scores);
+      addChanges(values, indices, begin, end, w, S, scores);
     }
     let objective = losses + 0.5 * squareOf(w);
     for (let k = 0; k < K; k++) {
@@ -81,7 +97,9 @@ export function dualAscent(problem: DualProblem, tolerance: number): DualSolutio
   let epochs = 0;
   for (let isOver = false; !isOver; ) {
     if (seen.distance <= tolerance || epochs === EPOCHS) {
+      resting.fill(0);
       seen = meet(Number.POSITIVE_INFINITY);
+      resting.fill(0);
       isOver = seen.distance <= tolerance || epochs === EPOCHS;
       continue;
     }
@@ -96,7 +114,7 @@ export function dualAscent(problem: DualProblem, tolerance: number): DualSolutio
   }
   const theta = new Float64Array(K * (columns + 1));
   for (let k = 0, at = 0; k < K; k++) {
-    for (let j = k; j < w.length; j += K) theta[at++] = w[j]!;
+    for (let j = k; j < w.length; j += S) theta[at++] = w[j]!;
     theta[at++] = bias[k]!;
   }
   return { theta, distance: seen.distance, epochs };
@@ -104,7 +122,7 @@ export function dualAscent(problem: DualProblem, tolerance: number): DualSolutio
 
 // Functions of their own, since loops over what a closure holds load it anew at every step.
 
-/** scores [K] += Σ values[p] · w[indices[p]] for p in [begin, end). */
+/** scores [K] += Σ values[p] · w[indices[p]] for p in [begin, end), K being 1, 2 or a multiple of four. */
 function addScores(
   values: Float32Array,
   indices: Int32Array,
@@ -115,6 +133,30 @@ function addScores(
   scores: Float64Array,
 ): void {
   let k = 0;
+  for (; k + 8 <= K; k += 8) {
+    let [a, b, c, d] = [0, 0, 0, 0];
+    let [e, f, g, h] = [0, 0, 0, 0];
+    for (let p = begin; p < end; p++) {
+      const x = values[p]!;
+      const at = indices[p]! * K + k;
+      a += x * w[at]!;
+      b += x * w[at + 1]!;
+      c += x * w[at + 2]!;
+      d += x * w[at + 3]!;
+      e += x * w[at + 4]!;
+      f += x * w[at + 5]!;
+      g += x * w[at + 6]!;
+      h += x * w[at + 7]!;
+    }
+    scores[k]! += a;
+    scores[k + 1]! += b;
+    scores[k + 2]! += c;
+    scores[k + 3]! += d;
+    scores[k + 4]! += e;
+    scores[k + 5]! += f;
+    scores[k + 6]! += g;
+    scores[k + 7]! += h;
+  }
   for (; k + 4 <= K; k += 4) {
     let [a, b, c, d] = [0, 0, 0, 0];
     for (let p = begin; p < end; p++) {
@@ -148,7 +190,7 @@ function addScores(
   }
 }
 
-/** w[indices[p]] += values[p] · changes [K] for p in [begin, end). */
+/** w[indices[p]] += values[p] · changes [K] for p in [begin, end), K as above. */
 function addChanges(
   values: Float32Array,
   indices: Int32Array,
@@ -159,6 +201,22 @@ function addChanges(
   changes: Float64Array,
 ): void {
   let k = 0;
+  for (; k + 8 <= K; k += 8) {
+    const [a, b, c, d] = [changes[k]!, changes[k + 1]!, changes[k + 2]!, changes[k + 3]!];
+    const [e, f, g, h] = [changes[k + 4]!, changes[k + 5]!, changes[k + 6]!, changes[k + 7]!];
+    for (let p = begin; p < end; p++) {
+      const x = values[p]!;
+      const at = indices[p]! * K + k;
+      w[at] = w[at]! + x * a;
+      w[at + 1] = w[at + 1]! + x * b;
+      w[at + 2] = w[at + 2]! + x * c;
+      w[at + 3] = w[at + 3]! + x * d;
+      w[at + 4] = w[at + 4]! + x * e;
+      w[at + 5] = w[at + 5]! + x * f;
+      w[at + 6] = w[at + 6]! + x * g;
+      w[at + 7] = w[at + 7]! + x * h;
+    }
+  }
   for (; k + 4 <= K; k += 4) {
     const [a, b, c, d] = [changes[k]!, changes[k + 1]!, changes[k + 2]!, changes[k + 3]!];
     for (let p = begin; p < end; p++) {
