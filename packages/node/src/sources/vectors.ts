@@ -22,9 +22,9 @@ import { extractedFrom } from "./extracted.ts";
 import type { Source } from "./source.ts";
 
 /** Word vectors in the package, by the name after `builtin:`. */
-const BUILTIN: Readonly<Record<string, { readonly file: string; readonly tokens: TokenKind }>> = {
-  text: { file: "text-en.npz", tokens: "words" },
-  "text-zh": { file: "text-zh.npz", tokens: "characters" },
+const BUILTIN: Readonly<Record<string, { readonly tokens: TokenKind }>> = {
+  text: { tokens: "words" },
+  "text-zh": { tokens: "characters" },
 };
 
 /** The commonest words that go into a model, beside those of the training texts. */
@@ -41,9 +41,8 @@ export function namesVectors(spec: string): boolean {
 
 /** Path of a built-in file of vectors; null where this installation has none of the name. */
 export function builtinVectors(name: string): string | null {
-  const known = Object.hasOwn(BUILTIN, name) ? BUILTIN[name]! : null;
-  if (known === null) return null;
-  const path = fileURLToPath(new URL(`../../builtin/${known.file}`, import.meta.url));
+  if (!Object.hasOwn(BUILTIN, name)) return null;
+  const path = fileURLToPath(new URL(`../../builtin/${name}/vectors.npz`, import.meta.url));
   return existsSync(path) ? path : null;
 }
 

@@ -1,0 +1,154 @@
+// Word vectors trained at the same settings on the same text (1 million words of the novels and reviews of ../shared/data, a
+// sentence a line), against gensim and, where GRAFT_WORD2VEC names its binary, word2vec.c; in turn, one thread, words of the text a
+// second without the pass that counts them. word2vec.c must be patched: as published it never sets `eof` back after its first
+// pass, so that a thread trains for one pass alone. GRAFT_ROUNDS says how often (2), GRAFT_WORDS how many.
+import { spawn, spawnSync } from "node:child_process";
+import { createWriteStream } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { corpusFiles, corpusTexts, embed, wordTokenizer } from "graft-ml";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const python = process.env.GRAFT_PYTHON ?? join(root, ".venv/bin/python");
+const data = process.env.GRAFT_DATA ?? join(root, "../shared/data");
+const ROUNDS = Number(process.env.GRAFT_ROUNDS ?? 2);
+const WORDS = Number(process.env.GRAFT_WORDS ?? 1_000_000);
+const settings = { dim: 100, window: 5, negative: 5, sample: 1e-4, minCount: 5, epochs: 1 };
+
+/** @param {(line: string) => void} say */
+export async function run(say) {
+  const folder = await mkdtemp(join(tmpdir(), "graft-bench-"));
+  const corpus = join(folder, "corpus.txt");
+  const words = await writeCorpus(corpus);
+  say(`${words} words; ${settings.dim} numbers, window ${settings.window}, ${settings.negative} noise words`);
+  const gensim = startPeer();
+  say(`gensim ${(await gensim.next()).version}`);
+  const rows = [];
+  try {
+    for (const method of ["skipgram", "cbow"]) {
+      const times = { ours: [], gensim: [], word2vec: [], one: [], two: [] };
+      for (let round = 0; round < ROUNDS; round++) {
+        const ours = await embed({ ...job(method, corpus, folder), threads: 1 });
+        times.ours.push(words / ours.seconds);
+        times.gensim.push(words / (await gensim.ask({ ...settings, method, corpus, threads: 1 })).seconds);
+        if (process.env.GRAFT_WORD2VEC) times.word2vec.push(words / word2vec(method, corpus, folder));
+        // Threads take a moment to start, so that they are compared over four passes.
+        if (method === "skipgram")
+          for (const [name, threads] of [
+            ["one", 1],
+            ["two", 2],
+          ]) {
+            const given = job(method, corpus, folder);
+            const several = { ...given, settings: { ...given.settings, epochs: 4 }, threads };
+            times[name].push((4 * words) / (await embed(several)).seconds);
+          }
+        say(
+          `${method}: ${Object.entries(times)
+            .map(([name, all]) => `${name} ${Math.round(all.at(-1) ?? 0)}`)
+            .join(", ")} words/s`,
+        );
+      }
+      rows.push(rowOf(`${method}, words/s, one thread`, times.ours, times.gensim, "gensim"));
+      if (times.word2vec.length > 0)
+        rows.push(rowOf(`${method}, words/s, one thread`, times.ours, times.word2vec, "word2vec.c -Ofast"));
+      if (times.two.length > 0)
+        rows.push(rowOf(`${method}, words/s, two threads`, times.two, times.one, "Graft, one thread"));
+    }
+    return rows;
+  } finally {
+    gensim.end();
+    await rm(folder, { recursive: true });
+  }
+}
+
+function job(method, corpus, folder) {
+  return {
+    corpus: [corpus],
+    lines: "each",
+    output: join(folder, "ours.bin"),
+    settings: { ...settings, method },
+  };
+}
+
+/** The median, and the peer's over ours in each round. */
+function rowOf(name, ours, peer, peerName) {
+  const ratios = ours.map((one, i) => peer[i] / one).sort((a, b) => a - b);
+  const median = (all) => [...all].sort((a, b) => a - b)[Math.floor(all.length / 2)];
+  return {
+    case: name,
+    ours: Math.round(median(ours)),
+    peer: Math.round(median(peer)),
+    peerName,
+    unit: "words/s",
+    ratio: Number(median(ratios).toFixed(3)),
+    spread: [ratios[0], ratios.at(-1)].map((one) => Number(one.toFixed(3))),
+  };
+}
+
+/** Seconds of training by word2vec.c: of two passes less those of one, which takes out its counting. */
+function word2vec(method, corpus, folder) {
+  const seconds = (passes) => {
+    const flags = {
+      ...{
+        train: corpus,
+        output: join(folder, "c.bin"),
+        cbow: method === "cbow" ? 1 : 0,
+        size: settings.dim,
+      },
+      ...{ window: settings.window, negative: settings.negative, hs: 0, sample: settings.sample, threads: 1 },
+      ...{ binary: 1, iter: passes, "min-count": settings.minCount },
+    };
+    const begin = performance.now();
+    const { status } = spawnSync(
+      process.env.GRAFT_WORD2VEC,
+      Object.entries(flags).flatMap(([name, value]) => [`-${name}`, String(value)]),
+    );
+    if (status !== 0) throw new Error(`word2vec.c ended with ${status}`);
+    return (performance.now() - begin) / 1000;
+  };
+  const one = seconds(1);
+  return seconds(2) - one;
+}
+
+/** Tokens of every fourth text, so that novels and reviews both are there. */
+async function writeCorpus(path) {
+  const files = await corpusFiles([
+    join(data, "corpus_novels/novels.txt.gz"),
+    join(data, "corpus_imdb_unsup_20k/reviews.txt.gz"),
+  ]);
+  const tokenize = wordTokenizer();
+  const out = createWriteStream(path);
+  let [words, text] = [0, 0];
+  for await (const one of corpusTexts(files)) {
+    if (text++ % 4 !== 0) continue;
+    const tokens = [];
+    tokenize(one, (token) => tokens.push(token));
+    if (tokens.length === 0) continue;
+    words += tokens.length;
+    if (!out.write(`${tokens.join(" ")}\n`)) await new Promise((resolve) => out.once("drain", resolve));
+    if (words >= WORDS) break;
+  }
+  await new Promise((resolve) => out.end(resolve));
+  return words;
+}
+
+function startPeer() {
+  const peer = spawn(python, [join(root, "bench/embed-peer.py")], { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value, done } = await lines.next();
+    if (done) throw new Error("the peer ended");
+    return JSON.parse(value);
+  };
+  return {
+    next,
+    async ask(question) {
+      peer.stdin.write(`${JSON.stringify(question)}\n`);
+      return await next();
+    },
+    end: () => peer.stdin.end(),
+  };
+}

@@ -1,0 +1,99 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Matrix, type Row, type Runtime, wordVectors } from "@graft-ml/core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readDataset } from "../data/index.ts";
+import { openRun, trainRun } from "../runs/index.ts";
+import { ortRuntime } from "../runtime/index.ts";
+import { writeVectorsFile } from "../words/index.ts";
+import { openSource, openSources } from "./index.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "graft-vectors-source-"));
+const at = (name: string) => join(folder, name);
+let runtime: Runtime;
+beforeAll(async () => {
+  runtime = await ortRuntime({ threads: 1 });
+  await writeVectorsFile(at("v.txt"), vectors);
+});
+afterAll(async () => {
+  await runtime.close();
+  rmSync(folder, { recursive: true });
+});
+
+const vectors = wordVectors({
+  words: ["the", "ship", "sea", "bread", "oven"],
+  dimension: 3,
+  vectors: Float32Array.from([0, 0, 1, 1, 0, 1, 3, 0, 1, 0, 1, 1, 0, 3, 1]),
+});
+const row = (text: string, label: string | null = null): Row => ({
+  where: "row",
+  input: { kind: "text", text },
+  label,
+  split: null,
+  group: null,
+  weight: 1,
+});
+const spec = () => `vectors:${at("v.txt")}`;
+const options = (training: readonly Row[]) => ({ modality: "text" as const, runtime, training });
+
+test("a text is the mean of its words' vectors, words without one passed over, in any batch", async () => {
+  const texts = [row("The ship, the sea!"), row("bread"), row("quux"), row("oven ".repeat(40))];
+  const source = await openSource(spec(), { ...options(texts), layer: "words.mean" });
+  const { features } = await source.features(texts);
+  expect([...(features as Matrix).data]).toEqual(
+    [1, 0, 1, 0, 1, 1, 0, 0, 0, 0, 3, 1].map((x) => expect.closeTo(x, 5)),
+  );
+  const alone = await source.features([texts[0]!]);
+  expect([...(alone.features as Matrix).data]).toEqual([...(features as Matrix).data.slice(0, 3)]);
+  expect(source.notes.join()).toMatch(
+    /2\.2 % of the training texts' words have no vector \(1 different ones, the commonest quux\)/,
+  );
+});
+
+test("there is a source for each way to take the mean; SIF takes the common direction out", async () => {
+  const texts = [row("the ship"), row("the oven"), row("the sea the bread")];
+  const sources = await openSources(spec(), options(texts));
+  expect(sources.map(({ layer }) => layer)).toEqual(["words.mean", "words.sif", "words.tfidf"]);
+  const [mean, sif] = await Promise.all(
+    sources.slice(0, 2).map(async (source) => (await source.features(texts)).features as Matrix),
+  );
+  const common = (m: Matrix) => Math.abs([0, 1, 2].reduce((sum, i) => sum + m.data[3 * i + 2]!, 0));
+  expect(common(sif!)).toBeLessThan(common(mean!));
+});
+
+test("what cannot be is refused: images, another layer, texts without a known word, a built-in that is none", async () => {
+  const texts = [row("the ship")];
+  await expect(openSource(spec(), { ...options(texts), modality: "image" })).rejects.toThrow(
+    /the data are images/,
+  );
+  await expect(openSource(spec(), { ...options(texts), layer: "x" })).rejects.toThrow(
+    /has words\.mean, words\.sif/,
+  );
+  await expect(openSource(spec(), options([row("quux")]))).rejects.toThrow(/holds a word that has a vector/);
+  await expect(openSource("builtin:text-none", options(texts))).rejects.toThrow(/no such vectors/);
+});
+
+test("a run from vectors predicts and verifies from its own folder, without the file of vectors", async () => {
+  const lines = Array.from({ length: 60 }, (_, i) =>
+    i % 2 === 0
+      ? `the ${i % 4 === 0 ? "ship" : "sea"} ${i} ,water`
+      : `the ${i % 3 === 0 ? "bread" : "oven"} ${i} ,food`,
+  );
+  writeFileSync(at("data.csv"), `text,label\n${lines.join("\n")}\n`);
+  const output = at("run");
+  await trainRun(await readDataset(at("data.csv")), {
+    output,
+    backbones: [spec()],
+    fast: true,
+    runtime,
+    cache: null,
+  });
+  rmSync(at("v.txt"));
+  expect(JSON.parse(readFileSync(join(output, "words.json"), "utf8")).words).toContain("ship");
+  const run = await openRun(output, { runtime });
+  const { predictions } = await run.predict([row("a ship at sea"), row("bread of the oven")]);
+  expect(predictions.map(({ label }) => label)).toEqual(["water", "food"]);
+  expect((await run.verify()).drifted).toEqual([]);
+  await run.close();
+});
