@@ -1,0 +1,56 @@
+// Graft's side of bench/tagger.mjs: SENTENCES ENCODER HEAD THREADS; prints the words a second of each epoch after the first.
+import { readFileSync } from "node:fs";
+import module from "onnxruntime-node";
+import * as core from "../packages/core/dist/index.js";
+
+const [path, encoder, head, threads] = process.argv.slice(2);
+const EPOCHS = 3;
+const sentences = JSON.parse(readFileSync(path, "utf8")).map(({ words, tags }) => ({
+  tokens: words.map((word) => `word${word}`),
+  tags: Int32Array.from(tags),
+}));
+const total = sentences.reduce((sum, { tokens }) => sum + tokens.length, 0);
+const encoding = core.tokenEncoding(
+  sentences.map(({ tokens }) => tokens),
+  { minimum: 1, affixRows: 8000, characters: false },
+);
+const settings = {
+  wordWidth: 64,
+  affixWidth: 24,
+  characterWidth: 1,
+  characterFilters: 1,
+  vectorWidth: 0,
+  encoder,
+  encoderSettings: {},
+};
+const tags = Array.from({ length: 17 }, (_, i) => `T${i}`);
+const spec = {
+  version: 1,
+  tags,
+  scheme: null,
+  head: { name: "head", kind: head, tags: 17 },
+  trunk: { kind: "network", encoding, settings },
+};
+const runtime = core.ort(module, { session: { intraOpNumThreads: Number(threads) } });
+let begin = performance.now();
+const wordsPerSecond = [];
+await core.trainTagger({
+  spec,
+  runtime,
+  random: core.random(0),
+  train: sentences,
+  held: sentences.slice(0, 2),
+  epochs: EPOCHS,
+  learningRate: 0.003,
+  dropout: 0.33,
+  batchTokens: 640,
+  score() {
+    wordsPerSecond.push((1000 * total) / (performance.now() - begin));
+    return 0;
+  },
+  onEpoch() {
+    begin = performance.now();
+  },
+});
+console.log(JSON.stringify({ wordsPerSecond: wordsPerSecond.slice(1) }));
+process.exit(0);
