@@ -56,6 +56,18 @@ const said: Readonly<Record<string, (output: string) => void>> = {
       expect(high).toBeGreaterThan(mean!);
     }
   },
+  "07-multitask.mjs"(output) {
+    for (const task of ["intent", "desk"]) {
+      const [, joint, alone, most] = output
+        .match(new RegExp(`^${task}: joint (\\S+) %, alone (\\S+) %, always the commonest (\\S+) %$`, "m"))!
+        .map(Number);
+      expect(joint).toBeGreaterThan(most! + 20);
+      expect(alone).toBeGreaterThan(most! + 20);
+      const [, gain] = output.match(new RegExp(`^${task}:.*\\n  joint − alone (\\S+) %`, "m"))!.map(Number);
+      expect(gain).toBeCloseTo(joint! - alone!, 0);
+    }
+    expect(output).toMatch(/^desk: (account|goods|money) \(\S+ %\)$/m);
+  },
 };
 
 describe("the lessons", () => {

@@ -295,6 +295,19 @@ test("what one task is tested on no other is trained on", async () => {
   expect(read[0]!.notes.join()).toMatch(/\d+ training rows were left out: other tasks are tested on them/);
 });
 
+test("tasks that read one file are tested on the same rows, and lose none for each other", async () => {
+  const tasks = {
+    colour: { data: "colours.csv" },
+    all: { data: "colours.csv", relabel: { blue: "cold", red: "warm" } },
+  };
+  const specs = tasksFile({ ...usual, tasks }, join(folder, "tasks.json")).tasks;
+  const [one, other] = await readTasks(specs, { seed: 0, validation: 0.1 });
+  const places = (rows: readonly { where: string }[]) => rows.map(({ where }) => where).sort();
+  expect(places(other!.test)).toEqual(places(one!.test));
+  expect(other!.test.length).toBeGreaterThan(10);
+  expect(other!.train.length + other!.held.length + other!.test.length).toBe(96);
+});
+
 test("tasks that cannot share a network are refused, with the task's name", async () => {
   const with_ = (tasks: object) => made("refused", { ...usual, tasks });
   await expect(with_({ colour: { data: "nowhere.csv" } })).rejects.toThrow(/task "colour": .*nowhere\.csv/);

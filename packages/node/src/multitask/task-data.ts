@@ -41,15 +41,20 @@ export interface TaskDataOptions {
 
 /**
  * Reads every task's rows. What one task is tested on, no other is trained on: the network is one, so a row that it saw for
- * another task would be no news. Throws an InputError that names the task.
+ * another task would be no news. Tasks that read one file are tested on the same rows. Throws an InputError that names the
+ * task.
  */
 export async function readTasks(specs: readonly TaskSpec[], options: TaskDataOptions): Promise<TaskData[]> {
   const labelled: Parts[] = [];
-  for (const spec of specs)
-    if (kindOf(spec.kind).labels === "required")
-      labelled.push(await told(`task "${spec.name}"`, () => labelledParts(spec, options)));
   const tested = new Map<string, ReadonlySet<string>>();
-  for (const { spec, test } of labelled) tested.set(spec.name, new Set(await keysOf(test)));
+  for (const spec of specs) {
+    if (kindOf(spec.kind).labels !== "required") continue;
+    const same = labelled.find((one) => one.spec.data === spec.data);
+    const known = same && tested.get(same.spec.name);
+    const parts = await told(`task "${spec.name}"`, () => labelledParts(spec, options, known));
+    labelled.push(parts);
+    tested.set(spec.name, new Set(await keysOf(parts.test)));
+  }
   const read = new Map<string, TaskData>();
   const finish = async (parts: Parts) => {
     const { name } = parts.spec;
@@ -73,10 +78,17 @@ interface Parts {
   readonly notes: readonly string[];
 }
 
-async function labelledParts(spec: TaskSpec, options: TaskDataOptions): Promise<Parts> {
+/** `known`: identities of the rows that another task is tested on, out of the same file. */
+async function labelledParts(
+  spec: TaskSpec,
+  options: TaskDataOptions,
+  known?: ReadonlySet<string>,
+): Promise<Parts> {
   const { signal, onProgress, seed } = options;
   const read = await readDataset(spec.data!, { ...spec.reading, ...(signal && { signal }) });
-  const dataset = relabelled(read, spec);
+  if (read.task !== "image-classification" && read.task !== "text-classification")
+    throw new InputError(`${read.source} is for ${read.task}; kind ${spec.kind} takes a class a row`);
+  const dataset = await tested(relabelled(read, spec), known);
   const { testFraction, shots } = spec.common;
   const { train, test, parts } = await prepareData(dataset, {
     seed,
@@ -87,6 +99,17 @@ async function labelledParts(spec: TaskSpec, options: TaskDataOptions): Promise<
   });
   requireTexts([...train, ...test]);
   return { spec, dataset, train, test, notes: [...(dataset.notes ?? []), ...parts.notes] };
+}
+
+/** The data set with the test rows that another task has, unless its files say which they are. */
+async function tested(dataset: Dataset, known?: ReadonlySet<string>): Promise<Dataset> {
+  if (!known || dataset.rows.some(({ split }) => split !== null)) return dataset;
+  const keys = await keysOf(dataset.rows);
+  const rows = dataset.rows.map((row, i) => ({
+    ...row,
+    split: known.has(keys[i]!) ? ("test" as const) : null,
+  }));
+  return { ...dataset, rows };
 }
 
 function relabelled(dataset: Dataset, { relabel }: TaskSpec): Dataset {
