@@ -129,10 +129,11 @@ export { type StepEvent, type Trained, type TrainOptions, train } from "./traini
 export * from "./training/transfer-parameters.ts";
 export { layerRates, unfreezingStages } from "./training/unfreezing.ts";
 export { TOKEN_KINDS, type Tokenize, type TokenKind, wordTokenizer } from "./word-tokenizer.ts";
+export { heldOutLoss, type MovedWord, movedWords, startFrom, type WordAnchor } from "./words/anchor.ts";
 export type { ByteSource } from "./words/byte-reader.ts";
 export type { BlockTrainer, EmbedTables } from "./words/embed-block.ts";
 export { type EmbedJob, type EmbedModel, embedJob, embedModel, embedWorker } from "./words/embed-model.ts";
-export { type EmbedSettings, embedOptions } from "./words/embed-options.ts";
+export { type EmbedSettings, embedOptions, startRate } from "./words/embed-options.ts";
 export {
   type AnalogyScore,
   type AnalogySection,

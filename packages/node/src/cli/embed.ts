@@ -7,7 +7,7 @@ import {
   VECTOR_STORAGES,
   type VectorStorage,
 } from "@graft-ml/core";
-import { type EmbedOptions, embed as train } from "../words/index.ts";
+import { type EmbedOptions, readVectorsFile, embed as train } from "../words/index.ts";
 import { command, UsageError } from "./command.ts";
 import { percent } from "./words.ts";
 
@@ -50,18 +50,34 @@ export const embed = command({
       max: 256,
       about: "threads; one gives the same bytes again",
     },
+    from: {
+      type: "string",
+      default: null,
+      about: "file of vectors to go on from; its words are held where they are",
+    },
+    anchor: {
+      type: "number",
+      default: null,
+      min: 0,
+      about:
+        "with --from: how strongly old words are held, 0 not at all (default: by the loss of held-out text)",
+    },
     checkpoint: { type: "number", default: 60, min: 1, about: "seconds between checkpoints" },
   },
   example: "graft embed novels.txt.gz reviews.jsonl --output vectors.bin --threads 2",
   async run({ operands, settings, terminal, signal }) {
     const { output, storage, tokens, text, lines, encoding, threads, checkpoint, seed } = settings;
     if (output === null) throw new UsageError("graft embed: --output is missing; name the file to write");
+    const { from, anchor } = settings;
+    if (anchor !== null && from === null)
+      throw new UsageError("graft embed: --anchor is of --from, which is missing");
     if (threads > availableParallelism())
       terminal.warn(`${threads} threads on ${availableParallelism()} processors`);
     const chosen = Object.fromEntries(
       Object.keys(embedOptions).map((name) => [name, settings[name as keyof typeof embedOptions]]),
     ) as EmbedSettings;
-    const { vectors, corpus, seconds, wordsPerSecond, resumed } = await train({
+    const given = from === null ? null : (await readVectorsFile(from, { signal })).vectors;
+    const { vectors, corpus, seconds, wordsPerSecond, resumed, continued } = await train({
       corpus: operands,
       output,
       settings: chosen,
@@ -72,6 +88,8 @@ export const embed = command({
       encoding,
       threads,
       seed,
+      from: given,
+      anchor,
       checkpointSeconds: checkpoint,
       onNote: (note) => terminal.print(`note: ${note}`),
       onProgress: (task, done, total) => terminal.progress(`${task}, words`, done, total),
@@ -86,6 +104,14 @@ export const embed = command({
     terminal.print(
       `trained in ${seconds.toFixed(1)} s on ${threads} thread${threads === 1 ? "" : "s"}: ${Math.round(wordsPerSecond)} words/s`,
     );
+    if (continued !== null) {
+      const { old, added, untouched, anchor: held, moved } = continued;
+      terminal.print(
+        `${old} words were there, ${added} are new, ${untouched} of the old ones are not in the corpus and stay; held with ${held}`,
+      );
+      for (const { word, cosine, example } of moved.slice(0, 10))
+        terminal.print(`  ${word.padEnd(16)} moved to cosine ${cosine.toFixed(2)}: ${example ?? ""}`);
+    }
     return {
       output,
       words: words.length,
@@ -95,6 +121,7 @@ export const embed = command({
       seconds,
       wordsPerSecond,
       resumed,
+      continued,
     };
   },
 });

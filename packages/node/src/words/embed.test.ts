@@ -60,6 +60,34 @@ describe("graft embed", () => {
     expect(readFileSync(at("stopped.bin"))).toEqual(readFileSync(at("whole.bin")));
   });
 
+  test("goes on from vectors: old words are held, new ones learnt, absent ones kept, and moved ones told", async () => {
+    const { vectors: from } = await embed({ corpus: [at("corpus.txt")], output: at("old.npz"), settings });
+    // "wave" has come to be said in the bakery; "kayak" is new; the corpus has no "yeast".
+    const domain = Array.from({ length: 6000 }, (_, i) =>
+      i % 2 === 0 ? "wave bread oven flour wave baker butter" : "kayak ship sea sail harbour kayak captain",
+    );
+    writeFileSync(at("domain.txt"), domain.join("\n"));
+    const going = async (anchor: number | null, name: string) =>
+      await embed({ corpus: [at("domain.txt")], output: at(name), settings, from, anchor });
+    const free = await going(0, "free.npz");
+    const held = await going(1000, "held.npz");
+    expect(free.continued).toMatchObject({ old: 11, added: 1, untouched: 1, anchor: 0 });
+    expect(free.continued!.moved[0]).toMatchObject({
+      word: "wave",
+      example: expect.stringContaining("wave bread"),
+    });
+    expect(Math.min(...held.continued!.moved.map(({ cosine }) => cosine))).toBeGreaterThan(0.99);
+    expect(free.continued!.moved[0]!.cosine).toBeLessThan(0.9);
+    expect(held.vectors.vectorOf("yeast")).toEqual(from.vectorOf("yeast"));
+    expect(
+      nearestWords(wordIndex(free.vectors), "kayak", 2).every(({ word }) => subjects[0]!.includes(word)),
+    ).toBe(true);
+    const chosen = (await going(null, "chosen.npz")).continued!;
+    expect(chosen.losses).toHaveLength(4);
+    const least = Math.min(...chosen.losses.map(({ loss }) => loss));
+    expect(chosen.losses.find(({ anchor }) => anchor === chosen.anchor)!.loss).toBe(least);
+  });
+
   test("says what it did, for people and as JSON, and what is wrong with its use", async () => {
     let [out, err] = ["", ""];
     const run = async (...args: string[]) => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type EmbedModel,
@@ -7,17 +7,22 @@ import {
   embedModel,
   embedOptions,
   InputError,
+  type MovedWord,
   resolveSettings,
+  startFrom,
+  startRate,
   type TokenKind,
   type VectorStorage,
   vectorFormatOf,
+  type WordAnchor,
   type WordVectors,
   wordTokenizer,
 } from "@graft-ml/core";
 import { writeWhole } from "../runs/folder.ts";
+import { chooseAnchor, continuedFrom, withOthersOf } from "./continuation.ts";
 import { type CorpusOptions, corpusFiles, corpusTexts } from "./corpus.ts";
 import { type EmbedBlock, embedThreads } from "./embed-threads.ts";
-import { type EncodedCorpus, encodeCorpus } from "./encoded-corpus.ts";
+import { type EncodedCorpus, encodeCorpus, readTokens } from "./encoded-corpus.ts";
 import { writeVectorsFile } from "./vector-files.ts";
 
 /** What `embed` is given beside the settings of training. */
@@ -31,6 +36,10 @@ export interface EmbedOptions extends CorpusOptions {
   readonly tokens?: TokenKind;
   readonly threads?: number;
   readonly seed?: number;
+  /** Vectors to go on from; the length of theirs is that of the result. */
+  readonly from?: WordVectors | null;
+  /** How strongly their words are held where they are; chosen by the loss of held-out text where left out. */
+  readonly anchor?: number | null;
   /** Seconds between checkpoints. */
   readonly checkpointSeconds?: number;
   readonly onProgress?: (task: string, done: number, total: number | null) => void;
@@ -45,6 +54,21 @@ export interface Embedded {
   readonly wordsPerSecond: number;
   /** Share of the training that was done before by a run that was stopped. */
   readonly resumed: number;
+  /** What became of the vectors that were gone on from; null where there were none. */
+  readonly continued: Continued | null;
+}
+
+/** How vectors were gone on from. */
+export interface Continued {
+  /** Words that had a vector, words that are new, and words of the given vectors that the corpus does not have. */
+  readonly old: number;
+  readonly added: number;
+  readonly untouched: number;
+  readonly anchor: number;
+  /** Loss of held-out text by strength, where the strength was chosen. */
+  readonly losses: readonly { readonly anchor: number; readonly loss: number }[];
+  /** The old words that moved farthest, each with a text it is in. */
+  readonly moved: readonly (MovedWord & { readonly example: string | null })[];
 }
 
 /** Numbers of the corpus a block, and blocks a thread takes before all wait for each other. */
@@ -58,7 +82,13 @@ const ROUND = 8;
  */
 export async function embed(options: EmbedOptions): Promise<Embedded> {
   const { output, storage = "float32", seed = 0, threads = 1, tokens = "words", signal } = options;
-  const settings = resolveSettings("embed", embedOptions, options.settings ?? {});
+  const { from = null } = options;
+  const settings = resolveSettings("embed", embedOptions, {
+    ...options.settings,
+    ...(from === null ? {} : { dim: from.dimension }),
+  });
+  if (from !== null && settings.subwords)
+    throw new InputError("embed: going on from vectors knows words alone; leave out --subwords");
   const format = vectorFormatOf(output); // refused before an hour of work
   if (storage !== "float32" && format !== "npz")
     throw new InputError(`embed: ${storage} is written as .npz; name the output so`);
@@ -82,13 +112,25 @@ export async function embed(options: EmbedOptions): Promise<Embedded> {
     ...(signal === undefined ? {} : { signal }),
   });
   const model = embedModel(settings, corpus.vocabulary, { threads, seed });
-  const key = createHash("sha256").update(JSON.stringify({ about, settings, seed })).digest("hex");
-  const resumed = await trainOn(model, corpus, { ...options, folder, key, seed, threads });
-  const vectors = model.vectors();
+  const choice =
+    from === null ? null : await chooseAnchor(corpus, from, options.anchor ?? null, settings, seed);
+  const start = from === null ? null : startFrom(model, from);
+  const pulled = start === null ? null : { start, strength: choice!.anchor };
+  const key = createHash("sha256")
+    .update(JSON.stringify({ about, settings, seed, anchor: choice?.anchor ?? null }))
+    .update(from === null ? "" : from.words.join("\n"))
+    .digest("hex");
+  const resumed = await trainOn(model, corpus, { ...options, folder, key, seed, threads, pulled });
+  const learnt = model.vectors();
+  const vectors = from === null ? learnt : withOthersOf(learnt, from);
+  const continued =
+    from === null
+      ? null
+      : await continuedFrom(from, learnt, choice!, () => corpusTexts(files, options), tokens);
   await writeVectorsFile(output, vectors, storage);
   await rm(folder, { recursive: true, force: true });
   const { tokens: total, kept, distinct } = corpus;
-  return { vectors, corpus: { tokens: total, kept, distinct }, ...resumed };
+  return { vectors, corpus: { tokens: total, kept, distinct }, ...resumed, continued };
 }
 
 interface Training extends EmbedOptions {
@@ -96,13 +138,14 @@ interface Training extends EmbedOptions {
   readonly key: string;
   readonly seed: number;
   readonly threads: number;
+  readonly pulled: { readonly start: WordAnchor; readonly strength: number } | null;
 }
 
 /** All passes over the corpus, from where a run with the same key was stopped. */
 async function trainOn(
   model: EmbedModel,
   corpus: EncodedCorpus,
-  { folder, key, seed, threads, checkpointSeconds = 60, onProgress, signal }: Training,
+  { folder, key, seed, threads, pulled, checkpointSeconds = 60, onProgress, signal }: Training,
 ): Promise<Pick<Embedded, "seconds" | "wordsPerSecond" | "resumed">> {
   const blocks = Math.ceil(corpus.length / BLOCK);
   const total = blocks * model.settings.epochs;
@@ -125,6 +168,7 @@ async function trainOn(
         });
       }
       await workers.train(round);
+      if (pulled !== null) await pullBack(corpus, round, pulled, model.settings);
       onProgress?.("train", words(at) - words(first), words(total) - words(first));
       await new Promise((resolve) => setImmediate(resolve)); // signals come in
       const isStopped = signal?.aborted ?? false;
@@ -143,6 +187,22 @@ async function trainOn(
     wordsPerSecond: (words(total) - words(first)) / seconds,
     resumed: first / total,
   };
+}
+
+/** Draws the old words of a round back to where they were. */
+async function pullBack(
+  corpus: EncodedCorpus,
+  round: readonly EmbedBlock[],
+  { start, strength }: NonNullable<Training["pulled"]>,
+  settings: EmbedSettings,
+): Promise<void> {
+  const file = await open(corpus.path);
+  try {
+    for (const { from, to, progress } of round)
+      start.pull(await readTokens(file, from, to), startRate(settings) * (1 - progress[0]), strength);
+  } finally {
+    await file.close();
+  }
 }
 
 /** What was learnt up to a block, in two files of which one is always whole. */
