@@ -20,6 +20,7 @@ import {
   type WordVectors,
   writeModel,
 } from "@graft-ml/core";
+import type { Checkpoints } from "../training/checkpoints.ts";
 import { writtenTags } from "./metrics.ts";
 import type { Sentence } from "./sentences.ts";
 import type { TaggerSettings } from "./settings.ts";
@@ -44,6 +45,9 @@ export interface LearnTaggerOptions {
   readonly runtime: Runtime;
   readonly random: Random;
   log(entry: object): Promise<void>;
+  /** States of a training that was stopped, to go on from, by the name of what is trained. */
+  readonly checkpoints: Checkpoints;
+  readonly name: string;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -124,6 +128,7 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
   const epochs = settings.epochs ?? Math.max(8, Math.min(60, Math.round(1_600_000 / tokens)));
   const learningRate = settings.learningRate ?? 0.003;
   const dropout = settings.dropout ?? 0.33;
+  const stopped = await options.checkpoints.load(options.name);
   const done = await trainTagger({
     spec,
     runtime,
@@ -138,6 +143,11 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
     learningRate,
     dropout,
     batchTokens: settings.batchTokens,
+    checkpoint: {
+      every: CHECKPOINT,
+      save: (state) => options.checkpoints.save(options.name, state, false),
+    },
+    ...(stopped === null ? {} : { resume: stopped.state }),
     patience: Math.max(4, Math.round(epochs / 3)),
     onEpoch({ epoch, loss, score }) {
       onProgress?.(epoch + 1, epochs);
@@ -160,6 +170,9 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
     losses: done.losses,
   };
 }
+
+/** Steps between two states on the disk. */
+const CHECKPOINT = 200;
 
 /** Tags in order, "O" first. */
 function tagList(sentences: readonly (readonly string[])[]): string[] {

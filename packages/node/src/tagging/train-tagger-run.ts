@@ -22,6 +22,7 @@ import {
 } from "@graft-ml/core";
 import { jsonText, prepareRun, readRunBytes, runFiles, writeWhole } from "../runs/folder.ts";
 import { type Device, ortRuntime } from "../runtime/index.ts";
+import { checkpointsIn } from "../training/checkpoints.ts";
 import { VERSION } from "../version.ts";
 import { readVectorsFile } from "../words/index.ts";
 import { readTaggerConfig, TAGGER_FILE, type TaggerConfig, WORDS_FILE } from "./config.ts";
@@ -119,7 +120,16 @@ export async function trainTaggerRun(
     const log = (entry: object) => appendFile(join(output, runFiles.log), `${JSON.stringify(entry)}\n`);
     const { train, held, test } = parts;
     await log({ step: "data", train: train.length, held: held.length, test: test.length, scheme });
+    const checkpoints = await checkpointsIn(join(output, runFiles.checkpoints), {
+      settings,
+      seed,
+      backbone: source?.sha256 ?? backbone,
+      arch,
+      head: headKind,
+      sentences: hashOf([...train, ...held]),
+    });
     const learning = {
+      checkpoints,
       arch,
       head: headKind,
       settings,
@@ -131,7 +141,10 @@ export async function trainTaggerRun(
       ...(signal === undefined ? {} : { signal }),
     };
     const progress = (task: string) => (done: number, total: number) => onProgress?.(task, done, total);
-    const learnt = await learnTagger({ train, held, scheme }, { ...learning, onProgress: progress("train") });
+    const learnt = await learnTagger(
+      { train, held, scheme },
+      { ...learning, name: "tagger", onProgress: progress("train") },
+    );
     const fitSeconds = (performance.now() - begin) / 1000;
     const words = new Set(train.flatMap(({ tokens }) => tokens.texts));
     const about = { scheme, seed, knows: (token: string) => words.has(token) };
@@ -140,7 +153,7 @@ export async function trainTaggerRun(
     if (baselines && source !== null) {
       const alone = await learnTagger(
         { train, held, scheme },
-        { ...learning, source: null, onProgress: progress("train from nothing") },
+        { ...learning, name: "scratch", source: null, onProgress: progress("train from nothing") },
       );
       against = await proved(alone, test, about, runtime);
     }
@@ -203,6 +216,13 @@ export async function trainTaggerRun(
   } finally {
     if (options.runtime === undefined) await runtime.close();
   }
+}
+
+/** A hash of sentences and their tags. */
+function hashOf(sentences: readonly Sentence[]): string {
+  const hash = createHash("sha256");
+  for (const { tokens } of sentences) hash.update(`${tokens.texts.join(" ")}\n${tokens.tags!.join(" ")}\n`);
+  return hash.digest("hex");
 }
 
 /** A tagger to start from, or word vectors; neither for "none". */
