@@ -24,7 +24,7 @@ export const extract = command({
     backbone: {
       type: "string",
       default: null,
-      about: "an .onnx file, a folder, hf:owner/name, run:DIR or none (required)",
+      about: "an .onnx file, a folder, hf:owner/name, run:DIR, builtin:NAME, vectors:FILE or none (required)",
     },
     ...backboneFlags,
     format: { type: "choice", default: "npy", of: ["npy", "parquet"], about: "form of the feature files" },

@@ -30,7 +30,8 @@ export const train = command({
     backbone: {
       type: "string",
       default: "none",
-      about: "an .onnx file, a folder, hf:owner/name, run:DIR, builtin:NAME, vectors:FILE or none; several with commas to choose from",
+      about:
+        "an .onnx file, a folder, hf:owner/name, run:DIR, builtin:NAME, vectors:FILE or none; several with commas to choose from",
     },
     arch: {
       type: "string",
