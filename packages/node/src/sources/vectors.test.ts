@@ -1,13 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Matrix, type Row, type Runtime, wordVectors } from "@graft-ml/core";
+import { type Matrix, nearestWords, type Row, type Runtime, wordIndex, wordVectors } from "@graft-ml/core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readDataset } from "../data/index.ts";
 import { openRun, trainRun } from "../runs/index.ts";
 import { ortRuntime } from "../runtime/index.ts";
-import { writeVectorsFile } from "../words/index.ts";
-import { openSource, openSources } from "./index.ts";
+import { readVectorsFile, writeVectorsFile } from "../words/index.ts";
+import { builtinVectors, openSource, openSources } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "graft-vectors-source-"));
 const at = (name: string) => join(folder, name);
@@ -72,6 +72,22 @@ test("what cannot be is refused: images, another layer, texts without a known wo
   );
   await expect(openSource(spec(), options([row("quux")]))).rejects.toThrow(/holds a word that has a vector/);
   await expect(openSource("builtin:text-none", options(texts))).rejects.toThrow(/no such vectors/);
+});
+
+test("the built-in vectors know English, and are small enough for the package", async () => {
+  const path = builtinVectors("text")!;
+  expect(statSync(path).size).toBeLessThanOrEqual(8 * 2 ** 20);
+  const { vectors: builtin } = await readVectorsFile(path);
+  const near = nearestWords(wordIndex(builtin), "excellent", 10).map(({ word }) => word);
+  expect(
+    near.filter((word) =>
+      ["superb", "outstanding", "terrific", "fantastic", "brilliant", "great"].includes(word),
+    ).length,
+  ).toBeGreaterThan(2);
+  const texts = [row("a wonderful film"), row("I could not sit through it")];
+  const source = await openSource("builtin:text", { ...options(texts), layer: "words.sif" });
+  expect(source).toMatchObject({ name: "builtin:text", dimension: 100 });
+  expect(((await source.features(texts)).features as Matrix).data.every(Number.isFinite)).toBe(true);
 });
 
 test("a run from vectors predicts and verifies from its own folder, without the file of vectors", async () => {
