@@ -79,7 +79,7 @@ export function inferShapes(graph: Graph, options: InferOptions = {}): Map<Value
 /** The elements of a small integer tensor. */
 export function integersOf(tensor: Tensor): readonly number[] | null {
   if (tensor.dtype !== "int64" && tensor.dtype !== "int32") return null;
-  if (tensor.shape.length > 1 || tensor.data.length > 64) return null;
+  if (tensor.shape.length > 1 || tensor.data.length > 512) return null;
   return Array.from(tensor.data as ArrayLike<bigint | number>, Number);
 }
 
