@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { main } from "../cli/main.ts";
 import { openRun, writeReport } from "../runs/index.ts";
 import { type OrtRuntime, ortRuntime } from "../runtime/index.ts";
+import { openSource } from "../sources/index.ts";
 import { type MultitaskOptions, multitaskRun } from "./multitask-run.ts";
 import { readTasks } from "./task-data.ts";
 import { tasksFile } from "./tasks-file.ts";
@@ -145,6 +146,20 @@ describe("a joint run of texts", () => {
     await expect(openRun(run.output, { runtime, task: "x" })).rejects.toThrow(
       /no task "x"; it has colour, animal/,
     );
+  });
+
+  test("is a source for others, by the trunk that the tasks share", async () => {
+    const source = await openSource(`run:${run.output}`, { modality: "text", runtime, training: [] });
+    expect([source.layer, source.dimension]).toEqual(["pooled", 18]);
+    const [one] = sentences(900, 1);
+    const row = {
+      where: "here",
+      input: { kind: "text", text: one!.text } as const,
+      label: null,
+      split: null,
+    };
+    const { features } = await source.features([{ ...row, group: null, weight: 1 }]);
+    expect(features.columns).toBe(18);
   });
 
   test("has a report with a section a task, which is written again from its data", async () => {

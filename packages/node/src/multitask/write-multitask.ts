@@ -99,6 +99,8 @@ function configOf(
       }),
     ),
     backbone: { spec, name, sha256, commit, licence: licence?.id ?? null },
+    layer: trunk.layer,
+    head: "linear",
     seed,
     batchSize: BATCH,
     chosen: {

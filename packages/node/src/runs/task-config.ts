@@ -8,6 +8,9 @@ export interface MultitaskConfig {
   /** What each task's network is; the fields that differ between them. */
   readonly tasks: Readonly<Record<string, TaskConfig>>;
   readonly backbone: RunConfig["backbone"];
+  /** The trunk's own layer for features, where the RUN is the source of another (`run:DIR`). */
+  readonly layer: string;
+  readonly head: string;
   readonly seed: number;
   readonly batchSize: number;
   /** Settings of the joint training. */
