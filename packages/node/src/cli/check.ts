@@ -1,6 +1,8 @@
-import type { CheckReport } from "@graft-ml/core";
+import { type CheckReport, type Dataset, InputError } from "@graft-ml/core";
 import { checkDataset, writeCheck } from "../check/index.ts";
 import { dataOptions, readDataset } from "../data/index.ts";
+import { kindOf } from "../sources/index.ts";
+import { type Coverage, coverageOf, coverageSentence, readVectorsFile } from "../words/index.ts";
 import { command } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -18,12 +20,26 @@ export const check = command({
       max: 1,
       about: "from where two rows are near duplicates (default 0.8 of texts, 0.99 of images)",
     },
+    vectors: {
+      type: "string",
+      default: null,
+      about: "file of word vectors: says how much of the texts has none, and which words these are",
+    },
     output: { type: "string", default: null, about: "folder for check.json and duplicates.csv" },
   },
   example: "graft check photos/ --output check",
   async run({ operands, settings, terminal, signal }) {
     const started = performance.now();
-    const { near, similarity, output, json: _json, quiet: _quiet, seed: _seed, ...reading } = settings;
+    const {
+      near,
+      similarity,
+      vectors,
+      output,
+      json: _json,
+      quiet: _quiet,
+      seed: _seed,
+      ...reading
+    } = settings;
     const dataset = await readDataset(operands[0]!, { ...reading, signal });
     const report = await checkDataset(dataset, {
       near,
@@ -33,11 +49,26 @@ export const check = command({
     });
     const { duplicates: _, ...told } = report;
     printReport(terminal, report);
+    const coverage = vectors === null ? null : await vectorCoverage(vectors, dataset);
+    if (coverage !== null) terminal.print(`· note: ${coverageSentence(coverage, "all")}`);
     const files = output === null ? [] : await writeCheck(report, dataset, output);
     if (files.length > 0) terminal.print(`written: ${files.join(", ")}`);
-    return { ...told, files, seconds: (performance.now() - started) / 1000 };
+    return {
+      ...told,
+      ...(coverage === null ? {} : { coverage }),
+      files,
+      seconds: (performance.now() - started) / 1000,
+    };
   },
 });
+
+async function vectorCoverage(path: string, { rows, source, task }: Dataset): Promise<Coverage> {
+  if (task !== "text-classification")
+    throw new InputError(`${source} is for ${task}; --vectors is about the words of texts`);
+  const { vectors } = await readVectorsFile(path, { onError: "skip" });
+  const texts = rows.flatMap(({ input }) => (input.kind === "text" ? [input.text] : []));
+  return coverageOf(vectors, texts, kindOf(vectors));
+}
 
 const SHOWN_CLASSES = 30;
 const SHOWN_EXAMPLES = 3;

@@ -17,7 +17,7 @@ import {
 } from "@graft-ml/core";
 import { extractFeatures } from "../extract/index.ts";
 import { wordsPreprocessor } from "../texts/index.ts";
-import { readVectorsFile } from "../words/index.ts";
+import { coverageOf, coverageSentence, readVectorsFile } from "../words/index.ts";
 import { extractedFrom } from "./extracted.ts";
 import type { Source } from "./source.ts";
 
@@ -71,7 +71,7 @@ export async function vectorSources(
     ...(skippedCount > 0
       ? [`${basename(path)}: ${skippedCount} rows could not be taken and were left out`]
       : []),
-    coverage(vectors, texts, kind),
+    coverageSentence(coverageOf(vectors, texts, kind), "the training texts'"),
   ];
   return poolingsOf(spec, layer).map((pooling): Source => {
     const fitted = fitWordMean(vectors, texts, { pooling, tokens: kind });
@@ -137,8 +137,8 @@ function poolingsOf(spec: string, layer: string | null): readonly WordPooling[] 
   );
 }
 
-/** Vectors of characters are for texts taken sign by sign. */
-function kindOf({ words }: WordVectors): TokenKind {
+/** What texts are split into for vectors: signs where all their Chinese words are single ones. */
+export function kindOf({ words }: WordVectors): TokenKind {
   const unspaced = words.filter((word) => /\p{Script=Han}/u.test(word));
   const single = unspaced.filter((word) => [...word].length === 1).length;
   return unspaced.length > 0 && single === unspaced.length ? "characters" : "words";
@@ -164,24 +164,6 @@ function tokensOf(texts: readonly string[], kind: TokenKind): Set<string> {
   const tokenize = wordTokenizer(kind);
   for (const text of texts) tokenize(text, (token) => tokens.add(token));
   return tokens;
-}
-
-/** How much of the training texts has a vector, in a sentence. */
-function coverage(vectors: WordVectors, texts: readonly string[], kind: TokenKind): string {
-  let [total, unknown] = [0, 0];
-  const missing = new Map<string, number>();
-  const tokenize = wordTokenizer(kind);
-  for (const text of texts)
-    tokenize(text, (token) => {
-      total++;
-      if (vectors.indexOf(token) >= 0) return;
-      unknown++;
-      missing.set(token, (missing.get(token) ?? 0) + 1);
-    });
-  const commonest = [...missing].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).slice(0, 5);
-  const share = total === 0 ? 0 : unknown / total;
-  const shown = commonest.length === 0 ? "" : `, the commonest ${commonest.map(([word]) => word).join(", ")}`;
-  return `${(100 * share).toFixed(1)} % of the training texts' words have no vector (${missing.size} different ones${shown})${share > 0.1 ? "; vectors of this domain may help: graft embed --from" : ""}`;
 }
 
 function hashOf({ words, vectors }: WordVectors): string {

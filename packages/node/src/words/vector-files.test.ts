@@ -80,3 +80,29 @@ test("graft vectors says what is wrong with its use", async () => {
     expect(said.err).toMatch(message);
   }
 });
+
+test("graft check says how much of the texts has no vector, which words, and what sub-words make up", async () => {
+  const texts = ["kings and a king", "queen of trees", "a tree", "the queen", "king", "woman"];
+  writeFileSync(
+    at("t.csv"),
+    `text,label\n${texts.map((text, i) => `${text},${i % 2 ? "x" : "y"}`).join("\n")}\n`,
+  );
+  const table = new Float32Array(50 * 4).fill(0.5);
+  const withParts = wordVectors({ ...vectors, subwords: { shortest: 3, longest: 3, buckets: 50, table } });
+  await writeVectorsFile(at("parts.npz"), withParts);
+  const { out, code } = await graft("check", at("t.csv"), "--vectors", at("parts.npz"), "--json", "--quiet");
+  expect(code).toBe(0);
+  expect(JSON.parse(out).coverage).toEqual({
+    tokens: 13,
+    unknownTokens: 7,
+    words: 10,
+    unknownWords: 6,
+    recovered: 6, // even of "a", whose `<a>` is a sequence of three
+    commonest: [
+      { word: "a", count: 2 },
+      ...["and", "kings", "of", "the", "trees"].map((word) => ({ word, count: 1 })),
+    ],
+  });
+  const said = await graft("check", at("t.csv"), "--vectors", at("parts.npz"), "--quiet");
+  expect(said.out).toMatch(/53\.8 % of all words have no vector \(6 different ones.*graft embed --from/);
+});
