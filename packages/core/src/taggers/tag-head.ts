@@ -10,6 +10,7 @@ import { dense, weightsOf } from "./weights.ts";
 
 /** How tags are scored: each token by itself, or whole sequences (a linear-chain conditional random field). */
 export const TAG_HEADS = ["softmax", "crf"] as const;
+/** The name of a kind of head. */
 export type TagHeadKind = (typeof TAG_HEADS)[number];
 
 /** A head of a trunk: its outputs by name. */
