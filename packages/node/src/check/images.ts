@@ -9,7 +9,7 @@ import {
 } from "@graft-ml/core";
 import sharp from "sharp";
 import { contentHash } from "../extract/index.ts";
-import { decode, type Pixels, resample, type Size } from "../images/index.ts";
+import { decode, type Pixels, resample } from "../images/index.ts";
 
 /** What looking at every image gives, [rows] each. */
 export interface Looks {
@@ -52,11 +52,9 @@ export async function lookAtImages(rows: readonly Row[], options: LookOptions): 
 }
 
 async function look(input: Input, i: number, looks: Looks): Promise<void> {
-  let full: Size | null = null;
   try {
     looks.contents[i] = await contentHash(input);
     const pixels = await decode(input, (size) => {
-      full = size;
       const scale = Math.max(PRINT_SIDE / size.width, PRINT_SIDE / size.height);
       return {
         width: Math.max(1, Math.round(size.width * scale)),
@@ -65,7 +63,7 @@ async function look(input: Input, i: number, looks: Looks): Promise<void> {
     });
     const grey = resample(greyOf(pixels), PRINT_SIDE, PRINT_SIDE, "bilinear").data;
     const print = imagePrint(grey);
-    const { width, height } = (full as Size | null) ?? pixels;
+    const { width, height } = pixels.original;
     looks.prints[i] = print;
     looks.facts[i] = { width, height, channels: seenChannels(pixels), deviation: print.deviation };
   } catch (error) {

@@ -15,15 +15,16 @@ const SMALLEST = 3;
 /**
  * Decodes an image upright (EXIF orientation applied) to 8 bits a channel, as many channels as it has. Colour profiles are
  * not applied, as Pillow does not apply them. `wanted` says to what size it will be resampled: an image at least six times
- * as large both ways is reduced to three times that size on the way, which spares most of the work. Throws an InputError
+ * as large both ways is reduced to three times that size on the way, which spares most of the work; it may be asked of an
+ * image's size lying and upright. Throws an InputError
  * that names the file.
  */
-export async function decode(input: Input, wanted: (size: Size) => Size = (size) => size): Promise<Pixels> {
+export async function decode(input: Input, wanted: (size: Size) => Size = (size) => size): Promise<Decoded> {
   if (input.kind === "text")
     throw new InputError(`an image was expected, got the text ${JSON.stringify(input.text.slice(0, 40))}`);
   if (input.kind === "raw") {
     const { width, height, channels } = input;
-    return { width, height, channels, data: await readRawImage(input) };
+    return whole({ width, height, channels, data: await readRawImage(input) });
   }
   const { path } = input;
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
@@ -33,7 +34,7 @@ export async function decode(input: Input, wanted: (size: Size) => Size = (size)
         : `${path} cannot be read: ${error.message}`,
     );
   });
-  if (isBmp(bytes)) return decodeBmp(bytes, path);
+  if (isBmp(bytes)) return whole(decodeBmp(bytes, path));
   try {
     return await decodeWithSharp(bytes, wanted);
   } catch (error) {
@@ -44,22 +45,34 @@ export async function decode(input: Input, wanted: (size: Size) => Size = (size)
   }
 }
 
+/** An image and how large it was before it was reduced. */
+export interface Decoded extends Pixels {
+  /** Upright. */
+  readonly original: Size;
+}
+
 /** Extents of an image in pixels. */
 export interface Size {
   readonly width: number;
   readonly height: number;
 }
 
-async function decodeWithSharp(bytes: Uint8Array, wanted: (size: Size) => Size): Promise<Pixels> {
+function whole(pixels: Pixels): Decoded {
+  return { ...pixels, original: { width: pixels.width, height: pixels.height } };
+}
+
+async function decodeWithSharp(bytes: Uint8Array, wanted: (size: Size) => Size): Promise<Decoded> {
   const image = sharp(bytes, {
     failOn: "warning",
     limitInputPixels: MOST_PIXELS,
     ignoreIcc: true,
   }).autoOrient();
   const reducing = isPlain(bytes, wanted) ? null : await reductionOf(image, wanted);
-  if (reducing !== null) image.resize(reducing.width, reducing.height, { fit: "fill", kernel: "linear" });
+  if (reducing !== null)
+    image.resize(reducing.to.width, reducing.to.height, { fit: "fill", kernel: "linear" });
   const { data, info } = await image.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
-  return { width: info.width, height: info.height, channels: info.channels, data };
+  const { width, height, channels } = info;
+  return { width, height, channels, data, original: reducing?.from ?? { width, height } };
 }
 
 /** Whether an image is a JPEG in colour that is not large, so that there is nothing to ask before it is decoded. */
@@ -70,13 +83,16 @@ function isPlain(bytes: Uint8Array, wanted: (size: Size) => Size): boolean {
   return [frame, turned].every((size) => timesLarger(size, wanted(size)) < LARGE);
 }
 
-/** The size to reduce an image to while it is decoded, or null; grey stays grey, all else becomes sRGB. */
-async function reductionOf(image: Sharp, wanted: (size: Size) => Size): Promise<Size | null> {
-  const { autoOrient, space } = await image.metadata();
+/** The sizes to reduce an image from and to while it is decoded, or null; grey stays grey, all else becomes sRGB. */
+async function reductionOf(
+  image: Sharp,
+  wanted: (size: Size) => Size,
+): Promise<{ readonly from: Size; readonly to: Size } | null> {
+  const { autoOrient: from, space } = await image.metadata();
   if (space !== "b-w") image.toColourspace("srgb");
-  const target = wanted(autoOrient);
-  if (timesLarger(autoOrient, target) < LARGE) return null;
-  return { width: target.width * SMALLEST, height: target.height * SMALLEST };
+  const target = wanted(from);
+  if (timesLarger(from, target) < LARGE) return null;
+  return { from, to: { width: target.width * SMALLEST, height: target.height * SMALLEST } };
 }
 
 function timesLarger(size: Size, target: Size): number {
