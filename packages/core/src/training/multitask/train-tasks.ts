@@ -249,11 +249,16 @@ export async function trainTasks(
     const present = new Set(parts.map(({ task }) => task));
     const touched = groups.map(({ owners }) => owners.some((task) => present.has(task)));
     const slots = groups.flatMap((group, g) => (touched[g] ? group.slots : []));
-    for (const { offset, length } of slots) sum.fill(0, offset, offset + length);
+    const written = new Set<Slot>();
     for (const [i, { gradient, slots: own }] of parts.entries()) {
       const factor = factors[i]!;
-      for (const { offset, length } of own)
-        for (let k = offset; k < offset + length; k++) sum[k] = sum[k]! + factor * gradient[k]!;
+      for (const slot of own) {
+        const [from, to] = [slot.offset, slot.offset + slot.length];
+        if (written.has(slot)) for (let k = from; k < to; k++) sum[k] = sum[k]! + factor * gradient[k]!;
+        else if (factor === 1) sum.set(gradient.subarray(from, to), from);
+        else for (let k = from; k < to; k++) sum[k] = factor * gradient[k]!;
+        written.add(slot);
+      }
     }
     if (options.clip !== undefined) clipNorm({ ...arena, slots }, sum, options.clip);
     const rate = options.rate * schedule(state.step);
