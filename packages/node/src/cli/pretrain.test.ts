@@ -87,7 +87,10 @@ describe("graft pretrain", () => {
   });
 
   test("graft train refuses settings of an architecture without one", async () => {
-    const { code, err } = await run("train", data, "--output", "x", "--arch-options", "width=3");
+    const labelled = join(folder, "labelled.jsonl");
+    const rows = ["a", "b", "a", "b"].map((label) => JSON.stringify({ text: `of ${label}`, label }));
+    await writeFile(labelled, rows.join("\n"));
+    const { code, err } = await run("train", labelled, "--output", "x", "--arch-options", "width=3");
     expect(err).toContain("are of --arch, which is missing");
     expect(code).toBe(2);
   });
