@@ -110,8 +110,8 @@ export interface JointlyTrained {
 
 /**
  * Trains tasks together over one arena of parameters. A step runs each of its batches once, through the very plan that the
- * task would have alone, weighs the gradients and calls the optimizer once for what they touch: no more than the steps of
- * the tasks alone cost together. A head rests while its task has no turn, and counts its own steps.
+ * task would have alone, weighs the gradients and calls the optimizer once for what they touch: as many runs as the tasks'
+ * own steps, and fewer updates. A head rests while its task has no turn, and counts its own steps.
  * Equal options give equal bytes, also when killed and resumed. Throws an InputError where a loss is no longer a number.
  */
 export async function trainTasks(
