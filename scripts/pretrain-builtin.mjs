@@ -31,8 +31,7 @@ const dataset = isShort ? { ...whole, rows: some(whole.rows) } : whole;
 // starts from the weights of the one before (Howard 2018, https://www.fast.ai/posts/2018-04-30-dawnbench-fastai.html).
 const STAGES = [
   { size: 16, epochs: 10, learningRate: 3e-3 },
-  { size: 24, epochs: 4, learningRate: 2e-3 },
-  { size: 32, epochs: 4, learningRate: 1.5e-3 },
+  { size: 32, epochs: 1, learningRate: 1e-3 },
 ];
 let init = null;
 let metrics;
@@ -60,7 +59,6 @@ for (const { size, epochs, learningRate } of STAGES) {
       operations: 1,
       colour: 0.2,
       cutout: 0.25,
-      ema: isShort || !isLast ? 0 : 0.998,
     },
     seed: 0,
     threads: 1,
