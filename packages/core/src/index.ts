@@ -80,6 +80,7 @@ export * from "./random.ts";
 export * from "./runtime/ort.ts";
 export type * from "./runtime/runtime.ts";
 export * from "./spans.ts";
+export { calibratedTagger } from "./taggers/calibrate-tagger.ts";
 export * from "./taggers/decode.ts";
 export type { EncoderInput, EncoderOutput, TokenMixer } from "./taggers/encoders/encoder.ts";
 export * as taggerEncoders from "./taggers/encoders/index.ts";
