@@ -137,7 +137,7 @@ export async function multitaskRun(tasksPath: string, options: MultitaskOptions)
     const labelled = tasks.filter(({ data }) => kindOf(data.spec.kind).labels === "required");
     if (baselines && tasks.length > 1)
       options.onNote?.(
-        `each of ${labelled.length} tasks is trained alone, too, for ${file.training.epochs} epochs each: about the time of the joint run once more; --no-baselines leaves it out`,
+        `${labelled.length === 1 ? "the task" : `each of ${labelled.length} tasks`} is trained alone, too, for ${file.training.epochs} epochs: about the time of the joint run once more; --no-baselines leaves it out`,
       );
     const affinity = options.affinity && tasks.length > 1 ? await affinityOf(tasks, context) : null;
     const joint = await trainJointly("joint", tasks, context);

@@ -57,7 +57,7 @@ ${style}
 </head>
 <body><main>
 <header><h1><bdi>${run.title}</bdi></h1>
-<p class="fine">${learnt} tasks over one network, ${metrics.chosen.trunk}${auxiliary.length > 0 && ` · ${auxiliary.length} more that only helped`}</p>
+<p class="fine">${learnt} ${learnt === 1 ? "task" : "tasks"} over one network, ${metrics.chosen.trunk}${auxiliary.length > 0 && ` · ${auxiliary.length} more that only helped`}</p>
 ${run.sections.map(({ name, metrics: one }) => html`<p class="headline">${verdictOf(one)}<strong><bdi>${name}</bdi></strong>: ${sentence(one)}</p>`)}
 ${metrics.deltaP !== null && html`<p class="headline">${meanSentence(metrics.deltaP)}</p>`}</header>
 ${section(

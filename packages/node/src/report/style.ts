@@ -7,6 +7,7 @@ body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-a
 main{max-width:1120px;margin:0 auto;padding:1.5rem 1rem 4rem}
 h1{font-size:1.5rem;line-height:1.25;margin:0 0 .25rem}
 h2{font-size:1.05rem;margin:0 0 .6rem}
+main>h2,.grid+h2,section+h2{margin-top:1.6rem}
 p{margin:.4rem 0}
 .fine{color:var(--soft);font-size:.86rem}
 .headline{font-size:1.2rem;line-height:1.45;margin:.8rem 0 0}

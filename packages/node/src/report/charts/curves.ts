@@ -20,7 +20,11 @@ export function curveChart({ x: xName, y: yName, isLogarithmic, series }: Curves
   const x = (isLog ? logarithmic : linear)(lowX, highX, LEFT + 6, RIGHT - 6);
   const y = linear(lowY, highY, BOTTOM, TOP);
   const colours = classColours(series.length);
-  const marks = isLog ? [...new Set(points.map(([at]) => at))].sort((a, b) => a - b) : ticks(lowX, highX, 6);
+  // There is no half of an epoch.
+  const isCounted = points.every(([at]) => Number.isInteger(at));
+  const marks = isLog
+    ? [...new Set(points.map(([at]) => at))].sort((a, b) => a - b)
+    : ticks(lowX, highX, 6).filter((at) => !isCounted || Number.isInteger(at));
   return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${yName} by ${xName}">
 ${ticks(lowY, highY).map(
   (t) => html`<line class="grid" x1="${LEFT}" x2="${RIGHT}" y1="${y(t)}" y2="${y(t)}"/>
