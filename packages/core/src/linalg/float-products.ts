@@ -1,4 +1,4 @@
-import { type Code, f32x4, i32, setSums, type WasmFunction, wasmModule } from "./wasm.ts";
+import { type Code, f32x4, i32, setSums, type WasmFunction, wasmModule } from "../wasm.ts";
 
 /** Products of float32 rows [n, d] with rows that come later. */
 export interface FloatProducts {

@@ -8,7 +8,7 @@ import {
   setSums,
   type WasmFunction,
   wasmModule,
-} from "../linalg/wasm.ts";
+} from "../wasm.ts";
 
 /** Output rows that a group holds: as many as keep themselves and their changes in the registers. */
 export const GROUP = 6;

@@ -71,6 +71,11 @@ export const f32x4 = {
   div: simd(0xe7),
   min: simd(0xe8),
   max: simd(0xe9),
+  sqrt: simd(0xe3),
+  abs: simd(0xe0),
+  /** All bits where the first is greater, none elsewhere. */
+  above: simd(0x44),
+  and: simd(0x4e),
   /** The four places taken from the eight of two vectors. */
   shuffle: (a: Code, b: Code, places: readonly [number, number, number, number]): Code => [
     ...a,
