@@ -82,7 +82,7 @@ export type * from "./runtime/runtime.ts";
 export * from "./spans.ts";
 export { calibratedTagger } from "./taggers/calibrate-tagger.ts";
 export * from "./taggers/decode.ts";
-export type { EncoderInput, EncoderOutput, TokenMixer } from "./taggers/encoders/encoder.ts";
+export type { EncoderInput, EncoderOutput, TokenLayer, TokenMixer } from "./taggers/encoders/encoder.ts";
 export * as taggerEncoders from "./taggers/encoders/index.ts";
 export { type LinearFeatures, linearFeatures } from "./taggers/linear-features.ts";
 export {

@@ -3,7 +3,7 @@ import { type Builder, ints } from "../ir/build.ts";
 import type { Value } from "../ir/graph.ts";
 import type { Random } from "../random.ts";
 import { float32, type Tensor } from "../tensor.ts";
-import type { TokenMixer } from "./encoders/encoder.ts";
+import type { TokenLayer, TokenMixer } from "./encoders/encoder.ts";
 import * as encoders from "./encoders/index.ts";
 import { AFFIXES, type TokenEncoding } from "./token-encoder.ts";
 import { type Weights, weightsOf } from "./weights.ts";
@@ -45,6 +45,8 @@ export interface Trunk {
   readonly width: number;
   /** 1 for tokens, 0 for padding [batch, length, 1]. */
   readonly mask: Value;
+  /** Where heads can stand, lowest first: `tokens` (each by itself), layers of the encoder, `encoder` (these states). */
+  readonly layers: readonly TokenLayer[];
   /** Names and widths of the inputs that mask in training. */
   readonly keeps: readonly { readonly name: string; readonly width: number }[];
 }
@@ -109,7 +111,13 @@ export function appendTrunk(builder: Builder, options: TrunkOptions): Trunk {
     );
   const tokens = keep(joined, width);
   const made = mixer.append(weights, { tokens, width, lengths, mask }, settings.encoderSettings, keep);
-  return { ...made, mask, keeps };
+  const { lower, states, width: top } = made;
+  const layers = [
+    { name: "tokens", states: tokens, width },
+    ...lower,
+    { name: "encoder", states, width: top },
+  ];
+  return { states, width: top, mask, layers, keeps };
 }
 
 /** 1 for tokens, 0 for padding [batch, length, 1]. */

@@ -1,7 +1,7 @@
 import { ints } from "../../ir/build.ts";
 import type { Value } from "../../ir/graph.ts";
 import { resolveSettings } from "../../options.ts";
-import type { TokenMixer } from "./encoder.ts";
+import type { TokenLayer, TokenMixer } from "./encoder.ts";
 
 const options = {
   units: { type: "number", default: 128, min: 1, max: 2048, about: "units of the LSTM in each direction" },
@@ -23,8 +23,10 @@ export const bilstm: TokenMixer = {
     const { builder } = weights;
     let x = tokens;
     let from = width;
+    const lower: TokenLayer[] = [];
     for (let layer = 0; layer < layers; layer++) {
       const name = `encoder.${layer}`;
+      if (layer > 0) lower.push({ name: `encoder.${layer - 1}`, states: x, width: from });
       const bound = 1 / Math.sqrt(units);
       const bias = new Float32Array(2 * 8 * units);
       // Gates i, o, f, c, then the recurrent half: a forgetting gate that starts open (Jozefowicz et al. 2015).
@@ -47,6 +49,6 @@ export const bilstm: TokenMixer = {
       from = 2 * units;
       x = keep(x, from);
     }
-    return { states: x, width: from };
+    return { states: x, width: from, lower };
   },
 };

@@ -1,7 +1,7 @@
 import { InputError } from "../../errors.ts";
 import { resolveSettings } from "../../options.ts";
 import { dense, normalised } from "../weights.ts";
-import type { TokenMixer } from "./encoder.ts";
+import type { TokenLayer, TokenMixer } from "./encoder.ts";
 
 const options = {
   width: { type: "number", default: 128, min: 4, max: 2048, about: "channels" },
@@ -28,6 +28,7 @@ export const dilatedCnn: TokenMixer = {
       throw new InputError("dilated-cnn: width, layers and span must be whole numbers");
     const { builder } = weights;
     let x = dense(weights, tokens, "encoder.entry", width, channels);
+    const lower: TokenLayer[] = [];
     for (let layer = 0; layer < layers; layer++) {
       const name = `encoder.${layer}`;
       const dilation = Math.min(span, 2 ** layer);
@@ -45,7 +46,9 @@ export const dilatedCnn: TokenMixer = {
       );
       const bent = builder.apply("Transpose", [builder.apply("Relu", [made])], { perm: [0, 2, 1] });
       x = builder.apply("Add", [x, keep(bent, channels)], {}, { name: `${name}.output` });
+      lower.push({ name, states: x, width: channels });
     }
-    return { states: keep(normalised(weights, x, "encoder.norm", channels), channels), width: channels };
+    const states = keep(normalised(weights, x, "encoder.norm", channels), channels);
+    return { states, width: channels, lower };
   },
 };

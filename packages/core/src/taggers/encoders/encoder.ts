@@ -13,11 +13,21 @@ export interface EncoderInput {
   readonly mask: Value;
 }
 
+/** States of tokens at one depth. */
+export interface TokenLayer {
+  readonly name: string;
+  /** [batch, length, width] */
+  readonly states: Value;
+  readonly width: number;
+}
+
 /** States of tokens in their sentence. */
 export interface EncoderOutput {
   /** [batch, length, width] */
   readonly states: Value;
   readonly width: number;
+  /** The states below those, lowest first: where heads of easier tasks may stand. */
+  readonly lower: readonly TokenLayer[];
 }
 
 /** What mixes the tokens of a sentence. A new one is a file here and a line in the folder's index. */

@@ -3,7 +3,7 @@ import { ints } from "../../ir/build.ts";
 import type { Value } from "../../ir/graph.ts";
 import { resolveSettings } from "../../options.ts";
 import { dense, normalised, type Weights } from "../weights.ts";
-import type { TokenMixer } from "./encoder.ts";
+import type { TokenLayer, TokenMixer } from "./encoder.ts";
 
 const options = {
   width: { type: "number", default: 128, min: 4, max: 2048, about: "numbers a state has" },
@@ -42,6 +42,7 @@ export const transformer: TokenMixer = {
       ints([1]),
     ]);
     const hidden = builder.apply("Mul", [builder.apply("Sub", [1, row]), -1e9]);
+    const lower: TokenLayer[] = [];
     for (let layer = 0; layer < layers; layer++) {
       const name = `encoder.${layer}`;
       const seen = attention(
@@ -62,8 +63,9 @@ export const transformer: TokenMixer = {
       );
       const narrow = dense(weights, builder.apply("Relu", [wide]), `${name}.outer`, width * expansion, width);
       x = builder.apply("Add", [x, keep(narrow, width)], {}, { name: `${name}.output` });
+      lower.push({ name, states: x, width });
     }
-    return { states: keep(normalised(weights, x, "encoder.norm", width), width), width };
+    return { states: keep(normalised(weights, x, "encoder.norm", width), width), width, lower };
   },
 };
 
