@@ -182,7 +182,7 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
 const CHECKPOINT = 200;
 
 /** Tags in order, "O" first. */
-function tagList(sentences: readonly (readonly string[])[]): string[] {
+export function tagList(sentences: readonly (readonly string[])[]): string[] {
   const found = [...new Set(sentences.flat())].sort();
   if (found.length < 2)
     throw new InputError(
@@ -191,9 +191,12 @@ function tagList(sentences: readonly (readonly string[])[]): string[] {
   return found.includes("O") ? ["O", ...found.filter((tag) => tag !== "O")] : found;
 }
 
-type NetworkTrunk = Extract<TaggerSpec["trunk"], { kind: "network" }>;
+export type NetworkTrunk = Extract<TaggerSpec["trunk"], { kind: "network" }>;
 
-function newTrunk(train: readonly Sentence[], { arch, settings, vectors }: LearnTaggerOptions): NetworkTrunk {
+export function newTrunk(
+  train: readonly Sentence[],
+  { arch, settings, vectors }: Pick<LearnTaggerOptions, "arch" | "settings" | "vectors">,
+): NetworkTrunk {
   const texts = train.map(({ tokens }) => tokens.texts);
   const [letters, tokens] = texts.flat().reduce(([a, b], token) => [a + token.length, b + 1], [0, 0]);
   const hasCharacters = settings.characters === "auto" ? letters / tokens > 2 : settings.characters === "yes";
@@ -223,7 +226,7 @@ function newTrunk(train: readonly Sentence[], { arch, settings, vectors }: Learn
 const MOST_VECTORS = 60_000;
 
 /** Vectors [words + 1, width] as large as embeddings are on average, row 0 for words without one. */
-function vectorTable(vectors: WordVectors | null): Tensor | null {
+export function vectorTable(vectors: WordVectors | null): Tensor | null {
   if (vectors === null) return null;
   const { dimension } = vectors;
   const count = Math.min(MOST_VECTORS, vectors.words.length);
@@ -238,7 +241,7 @@ function vectorTable(vectors: WordVectors | null): Tensor | null {
 /** Root of the mean square of a vector's numbers. */
 const VECTOR_SIZE = 0.3;
 
-function sourceTrunk({ trunk }: TaggerSpec): NetworkTrunk {
+export function sourceTrunk({ trunk }: TaggerSpec): NetworkTrunk {
   if (trunk.kind !== "network")
     throw new InputError(
       "the source is a linear tagger, which has no encoder to take; train one with --arch bilstm",
@@ -247,11 +250,11 @@ function sourceTrunk({ trunk }: TaggerSpec): NetworkTrunk {
 }
 
 /** Weights of the source below its head. */
-function startOf(model: Uint8Array): ReadonlyMap<string, Tensor> {
+export function startOf(model: Uint8Array): ReadonlyMap<string, Tensor> {
   return new Map([...tensorsOf(model)].filter(([name]) => /^(tokens|encoder)\./.test(name)));
 }
 
-function tensorsOf(model: Uint8Array): ReadonlyMap<string, Tensor> {
+export function tensorsOf(model: Uint8Array): ReadonlyMap<string, Tensor> {
   return new Map([...readModel(model).graph.initializers].map(([value, tensor]) => [value.name, tensor]));
 }
 

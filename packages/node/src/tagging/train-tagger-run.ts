@@ -226,7 +226,7 @@ function hashOf(sentences: readonly Sentence[]): string {
 }
 
 /** A tagger to start from, or word vectors; neither for "none". */
-async function openBackbone(spec: string): Promise<{
+export async function openBackbone(spec: string): Promise<{
   readonly source: {
     readonly spec: TaggerSpec;
     readonly model: Uint8Array;
@@ -299,7 +299,7 @@ async function proved(
 }
 
 /** Which of two models' tags of the same sentences are better: sentences drawn with replacement, both models on the same. */
-function comparison(
+export function comparison(
   test: readonly Sentence[],
   ours: readonly (readonly string[])[],
   theirs: readonly (readonly string[])[],
@@ -386,7 +386,7 @@ function configOf(
 }
 
 /** Tags of the test part that training never saw: they are errors whatever the model says. */
-function unknownTags(test: readonly Sentence[], known: ReadonlySet<string>): string[] {
+export function unknownTags(test: readonly Sentence[], known: ReadonlySet<string>): string[] {
   const counts = new Map<string, number>();
   for (const { tokens } of test)
     for (const tag of tokens.tags!) if (!known.has(tag)) counts.set(tag, (counts.get(tag) ?? 0) + 1);
@@ -397,7 +397,7 @@ function unknownTags(test: readonly Sentence[], known: ReadonlySet<string>): str
   ];
 }
 
-function goldenOf(
+export function goldenOf(
   test: readonly Sentence[],
   sentences: readonly { readonly tags: readonly string[]; readonly probabilities: Float32Array }[],
 ): GoldenSentence[] {
