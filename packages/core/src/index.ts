@@ -96,6 +96,7 @@ export * from "./taggers/tag-batches.ts";
 export * from "./taggers/tag-head.ts";
 export * from "./taggers/tagger.ts";
 export * from "./taggers/token-encoder.ts";
+export * from "./taggers/train-tag-network.ts";
 export * from "./taggers/train-tagger.ts";
 export * from "./taggers/trunk.ts";
 export * from "./tensor.ts";

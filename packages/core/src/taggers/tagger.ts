@@ -1,7 +1,8 @@
+import { InputError } from "../errors.ts";
 import { build, emptyGraph, modelOf } from "../ir/build.ts";
 import type { Model } from "../ir/graph.ts";
 import type { Random } from "../random.ts";
-import type { Results, Runtime, Session } from "../runtime/runtime.ts";
+import type { Feeds, Results, Runtime, Session } from "../runtime/runtime.ts";
 import type { Scheme } from "../spans.ts";
 import { float32, int64, type Tensor } from "../tensor.ts";
 import { constrained, marginals, noTransitions, type Transitions, viterbi } from "./decode.ts";
@@ -23,8 +24,23 @@ export interface TaggerSpec {
   /** How tokens are looked at: by a network, or by hashed features alone. */
   readonly trunk:
     | { readonly kind: "network"; readonly encoding: TokenEncoding; readonly settings: TrunkSettings }
-    | { readonly kind: "linear"; readonly rows: number };
+    | { readonly kind: "linear"; readonly rows: number }
+    | PretrainedTrunk;
 }
+
+/** A pretrained encoder of sub-words below the head: what it is fed comes from its own tokenizer, see `TagFeeder`. */
+export interface PretrainedTrunk {
+  readonly kind: "pretrained";
+  /** The value of the encoder's graph that a token's state is taken from. */
+  readonly layer: string;
+  /** Numbers of a state. */
+  readonly width: number;
+  /** Sub-words a window has at most, special ones included; what is longer is looked at in windows that overlap. */
+  readonly window: number;
+}
+
+/** Makes a network's inputs of sentences padded to `length` tokens. */
+export type TagFeeder = (sentences: readonly (readonly string[])[], length: number) => Feeds;
 
 /** A tagger's network: inputs of `TokenEncoder.feeds`, outputs as `headOutputs` names them. */
 export interface TaggerNetwork {
@@ -110,15 +126,19 @@ export interface Tagger {
 const TOKENS = 2048;
 const ROWS = 128;
 
-/** Opens a tagger by its spec and the bytes of its model. */
-export async function openTagger(spec: TaggerSpec, model: Uint8Array, runtime: Runtime): Promise<Tagger> {
-  return taggerOf(spec, await runtime.load(model));
+/** Opens a tagger by its spec and the bytes of its model; one over a pretrained encoder needs `feedsOf`. */
+export async function openTagger(
+  spec: TaggerSpec,
+  model: Uint8Array,
+  runtime: Runtime,
+  feedsOf?: TagFeeder,
+): Promise<Tagger> {
+  return taggerOf(spec, await runtime.load(model), feedsOf);
 }
 
-/** A tagger over a session of its model. */
-export function taggerOf(spec: TaggerSpec, session: Session): Tagger {
+/** A tagger over a session of its model; one over a pretrained encoder needs `feedsOf`. */
+export function taggerOf(spec: TaggerSpec, session: Session, feedsOf: TagFeeder = feeder(spec)): Tagger {
   const names = headOutputs(spec.head);
-  const feedsOf = feeder(spec);
   const count = spec.tags.length;
   return {
     spec,
@@ -156,7 +176,11 @@ export function taggerOf(spec: TaggerSpec, session: Session): Tagger {
 }
 
 /** What makes the inputs of a batch. */
-function feeder({ trunk }: TaggerSpec) {
+function feeder({ trunk }: TaggerSpec): TagFeeder {
+  if (trunk.kind === "pretrained")
+    throw new InputError(
+      "a tagger over a pretrained encoder is fed by its tokenizer; give what makes its inputs",
+    );
   if (trunk.kind === "network") {
     const encoder = tokenEncoder(trunk.encoding);
     return (sentences: readonly (readonly string[])[], length: number) =>

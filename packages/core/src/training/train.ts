@@ -46,6 +46,8 @@ export interface TrainOptions {
   readonly clip?: number;
   /** Share of the running average of parameters that stays at each step; none when left out. */
   readonly ema?: number;
+  /** Steps between two looks of the running average at the parameters, its share then to this power; 1 when left out. */
+  readonly emaEvery?: number;
   /** Keeps parameters near those of the source (L2-SP). */
   readonly anchor?: Anchor;
   /** Batch normalizations whose running statistics are learnt, by this share of each batch's (PyTorch's momentum, 0.1). */
@@ -90,7 +92,7 @@ export interface Trained {
  * batches are made while one runs. Throws an InputError where the loss is no longer a number.
  */
 export async function train(plan: TrainingPlan, options: TrainOptions): Promise<Trained> {
-  const { accumulate = 1, schedule = constant(), evaluate, batchNorms } = options;
+  const { accumulate = 1, schedule = constant(), evaluate, batchNorms, emaEvery = 1 } = options;
   const arena = arenaOf(plan.parameters, options.training);
   const state = options.resume
     ? resumed(arena, options, options.resume)
@@ -128,7 +130,8 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
         const settings = options.settings ?? {};
         options.optimizer.step(arena, sum, state.optimizer, settings, { step: state.step, rate });
         anchor?.afterStep(rate);
-        if (state.average && options.ema !== undefined) average(state.average, arena.data, options.ema);
+        if (state.average && options.ema !== undefined && state.step % emaEvery === 0)
+          average(state.average, arena.data, options.ema ** emaEvery);
         options.onStep?.({ step: state.step, epoch: state.epoch, loss: loss / pending, rate, norm });
         pending = 0;
         loss = 0;

@@ -2,8 +2,10 @@ export {
   paddedLength,
   type TextInput,
   type TextPreprocessorOptions,
+  type TokenFeeds,
   textOf,
   textPreprocessor,
+  tokenFeeds,
 } from "./text-preprocessor.ts";
 export { readTfidfPreprocessor, TFIDF_FILE, tfidfPreprocessor } from "./tfidf-preprocessor.ts";
 export { type Encoder, encoder, type Tokens } from "./tokens.ts";

@@ -41,6 +41,43 @@ const makers: Readonly<Record<string, (tokens: Tokens, at: number, padId: number
  * graph wants an input that texts do not have, or where the lengths contradict each other.
  */
 export function textPreprocessor(options: TextPreprocessorOptions): Preprocessor {
+  const { fingerprint, encode, maxLength, fixedLength, feeds, files } = tokenFeeds(options);
+  // A row is asked for its extent and then prepared: its tokens are kept as long as the row is.
+  const known = new WeakMap<Input, Tokens>();
+  const tokensOf = (input: Input): Tokens => {
+    let tokens = known.get(input);
+    if (tokens === undefined) known.set(input, (tokens = encode.encode(textOf(input))));
+    return tokens;
+  };
+  const extentOf = (input: Input) => fixedLength ?? paddedLength(tokensOf(input).ids.length, maxLength);
+  return {
+    kind: "text",
+    fingerprint,
+    extentOf: (input) => (input.kind === "text" && input.text.trim() === "" ? 0 : extentOf(input)),
+    async prepare(batch, change) {
+      if (change) throw new InputError("texts are not changed at random; train without augmentation");
+      return feeds(batch.map(tokensOf), Math.max(0, ...batch.map(extentOf)));
+    },
+    files,
+  };
+}
+
+/** What puts token ids into a network's inputs. */
+export interface TokenFeeds {
+  /** Of everything that the feeds depend on. */
+  readonly fingerprint: string;
+  readonly encode: Encoder;
+  /** Tokens a text is cut to, special ones included. */
+  readonly maxLength: number;
+  readonly fixedLength: number | null;
+  /** Inputs [rows, extent] of texts in tokens, padded to `extent`. */
+  feeds(rows: readonly Tokens[], extent: number): Record<string, Tensor>;
+  /** The tokenizer's files by name, with the limits that were used. */
+  files(): Readonly<Record<string, string>>;
+}
+
+/** The inputs of a network by its tokenizer's files. Throws as `textPreprocessor` does. */
+export function tokenFeeds(options: TextPreprocessorOptions): TokenFeeds {
   const { tokenizer, inputs } = options;
   if (tokenizer === null)
     throw new InputError(
@@ -54,26 +91,16 @@ export function textPreprocessor(options: TextPreprocessorOptions): Preprocessor
   const padLeft = tokenizer.config?.padding_side === "left";
   const graft = { maxLength, padId, fixedLength };
   const config = { ...tokenizer.config, model_max_length: maxLength, graft };
-  // A row is asked for its extent and then prepared: its tokens are kept as long as the row is.
-  const known = new WeakMap<Input, Tokens>();
-  const tokensOf = (input: Input): Tokens => {
-    let tokens = known.get(input);
-    if (tokens === undefined) known.set(input, (tokens = encode.encode(textOf(input))));
-    return tokens;
-  };
-  const extentOf = (input: Input) => fixedLength ?? paddedLength(tokensOf(input).ids.length, maxLength);
   return {
-    kind: "text",
     fingerprint: `text-1-${createHash("sha256")
       .update(
         JSON.stringify([tokenizer.json, config, inputs.map(({ name, dtype }) => [name, dtype ?? "int64"])]),
       )
       .digest("hex")}`,
-    extentOf: (input) => (input.kind === "text" && input.text.trim() === "" ? 0 : extentOf(input)),
-    async prepare(batch, change) {
-      if (change) throw new InputError("texts are not changed at random; train without augmentation");
-      const rows = batch.map(tokensOf);
-      const extent = Math.max(0, ...batch.map(extentOf));
+    encode,
+    maxLength,
+    fixedLength,
+    feeds(rows, extent) {
       const feeds: Record<string, Tensor> = {};
       for (const { name, dtype } of inputs) {
         const make = makers[name]!;

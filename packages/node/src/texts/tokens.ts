@@ -12,6 +12,12 @@ export interface Tokens {
 /** Splits texts into tokens of at most `maxLength`, special tokens included, in time linear in the text. */
 export interface Encoder {
   encode(text: string): Tokens;
+  /** Ids of a text as it is, without special tokens, uncut. */
+  pieces(text: string): readonly number[];
+  /** Pieces, at most `maxLength` less the special tokens, with these around them. */
+  framed(pieces: readonly number[]): Tokens;
+  /** How many special tokens come before and after. */
+  readonly frame: { readonly before: number; readonly after: number };
   /** The id of a token; null where the vocabulary has none of that name. */
   idOf(token: string): number | null;
 }
@@ -33,15 +39,18 @@ export function encoder({ json, config }: TokenizerFiles, maxLength: number): En
       `maximal length ${maxLength} leaves no room for text beside ${maxLength - room} special tokens; give a larger one`,
     );
   const fromLeft = config?.truncation_side === "left";
+  const framed = (body: readonly number[]): Tokens => ({
+    ids: Int32Array.from([...frame.before.ids, ...body, ...frame.after.ids]),
+    types: Int32Array.from([...frame.before.types, ...body.map(() => frame.type), ...frame.after.types]),
+  });
   return {
     encode(text) {
       const all = fromLeft ? bodyOf(tokenizer, text) : beginningOf(tokenizer, text, room);
-      const body = fromLeft ? all.slice(Math.max(0, all.length - room)) : all.slice(0, room);
-      return {
-        ids: Int32Array.from([...frame.before.ids, ...body, ...frame.after.ids]),
-        types: Int32Array.from([...frame.before.types, ...body.map(() => frame.type), ...frame.after.types]),
-      };
+      return framed(fromLeft ? all.slice(Math.max(0, all.length - room)) : all.slice(0, room));
     },
+    pieces: (text) => bodyOf(tokenizer, text),
+    framed,
+    frame: { before: frame.before.ids.length, after: frame.after.ids.length },
     idOf: (token) => tokenizer.token_to_id(token) ?? null,
   };
 }
