@@ -180,7 +180,7 @@ export function blocked(graph: Graph, block: number): Graph {
     return all?.length === 1 && all[0]!.index >= 0 && !graph.outputs.includes(value) ? all[0]!.node : null;
   }
   function number(value: Value | null | undefined): number | null {
-    const tensor = value && graph.initializers.get(value);
+    const tensor = value && (graph.initializers.get(value) ?? constantOf(makers.get(value)));
     return tensor?.dtype === "float32" && tensor.data.length === 1 ? Number(tensor.data[0]) : null;
   }
 
@@ -219,7 +219,9 @@ export function blocked(graph: Graph, block: number): Graph {
     const [o, i] = [outputs! / block, inputs! / block];
     let made: Value;
     plain(source);
-    if (isSwapped) {
+    if (isSwapped && size === 1) {
+      made = emit("Transpose", [reshaped(source, [i, block, o, block])], { perm: [2, 0, 1, 3] });
+    } else if (isSwapped) {
       // The source is [I, O, …].
       const apart = emitBlocked("ReorderInput", [reshaped(source, [inputs!, outputs!, 1, size])]);
       made = emit("Transpose", [reshaped(apart, [i, block, o, size, block])], { perm: [2, 0, 3, 1, 4] });
@@ -371,11 +373,19 @@ export function blocked(graph: Graph, block: number): Graph {
     return true;
   }
 
+  /** What a value of one number a channel was before it was spread over the pixels of an image. */
+  function unspread(value: Value, to: Extents): Value {
+    const maker = makers.get(value);
+    const source = maker?.opType === "Expand" ? maker.inputs[0]! : null;
+    return source && extents(source)?.join() === [to[0], to[1], 1, 1].join() ? source : value;
+  }
+
   /** Elementwise: on the blocked forms where one is there; what is one number a channel is spread over pixels. */
   function each(node: Node): boolean {
     const y = node.outputs[0]!;
     const to = image(y);
-    const inputs = node.inputs.filter((input) => input !== null);
+    const from = node.inputs.map((input) => (input && !forms.has(input) && to ? unspread(input, to) : input));
+    const inputs = from.filter((input) => input !== null);
     if (!to || node.outputs.length > 1 || !inputs.some((input) => forms.has(input))) return false;
     const kinds = inputs.map((input) => {
       const shape = extents(input);
@@ -390,7 +400,7 @@ export function blocked(graph: Graph, block: number): Graph {
     if (kinds.includes(null)) return false;
     const isSpread = kinds.includes("channels");
     const [images, channels, height, width] = to;
-    const given = node.inputs.map((input) => {
+    const given = from.map((input) => {
       if (!input) return null;
       const kind = kinds[inputs.indexOf(input)];
       if (kind === "image") {
@@ -423,4 +433,9 @@ function integer(attributes: Attributes, name: string, otherwise: number): numbe
 function list(attributes: Attributes, name: string): readonly number[] | null {
   const value = attributes.get(name);
   return value?.type === "ints" ? value.value.map(Number) : null;
+}
+
+function constantOf(node: Node | undefined): Tensor | null {
+  const value = node?.opType === "Constant" ? node.attributes.get("value") : null;
+  return value?.type === "tensor" ? value.value : null;
 }
