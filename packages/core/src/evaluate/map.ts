@@ -1,3 +1,4 @@
+import { leadingVectors } from "../linalg/leading-vectors.ts";
 import { rowGram } from "../linalg/product.ts";
 import { type Random, random } from "../random.ts";
 import { type Features, isSparse, type SparseMatrix, takeRows } from "../tensor.ts";
@@ -36,6 +37,7 @@ export function embeddingMap(features: Features, { seed, most = 500 }: MapOption
   const gram = isSparse(features)
     ? sparseGram(features, rows)
     : rowGram(takeRows(features, rows).data, n, features.columns);
+  centre(gram, n);
   const start = principalPlane(gram, n, source);
   const perplexity = Math.min(30, Math.floor((n - 1) / 3));
   const plane = n < 6 ? start : neighbourPlane(gram, n, start, perplexity);
@@ -64,38 +66,20 @@ function sparseGram(features: SparseMatrix, rows: Int32Array): Float64Array {
   return gram;
 }
 
-/** The first two principal components [n, 2], by orthogonal iteration on the centred Gram matrix. */
-function principalPlane(gram: Float64Array, n: number, source: Random): Float64Array {
+/** Takes the rows' mean out of their inner products; distances stay. */
+function centre(gram: Float64Array, n: number): void {
   const means = new Float64Array(n);
   for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) means[i]! += gram[i * n + j]! / n;
   const mean = means.reduce((sum, m) => sum + m, 0) / n;
-  const directions = [0, 1].map(() => Float64Array.from({ length: n }, () => source.normal()));
-  for (let round = 0; round < 40; round++) {
-    for (const [d, v] of directions.entries()) {
-      const product = new Float64Array(n);
-      const sum = v.reduce((s, value) => s + value, 0);
-      let along = 0;
-      for (let i = 0; i < n; i++) along += means[i]! * v[i]!;
-      for (let i = 0; i < n; i++) {
-        let value = (mean - means[i]!) * sum - along;
-        for (let j = 0; j < n; j++) value += gram[i * n + j]! * v[j]!;
-        product[i] = value;
-      }
-      if (d === 1) {
-        const first = directions[0]!;
-        let dot = 0;
-        for (let i = 0; i < n; i++) dot += first[i]! * product[i]!;
-        for (let i = 0; i < n; i++) product[i]! -= dot * first[i]!;
-      }
-      const norm = Math.hypot(...product);
-      for (let i = 0; i < n; i++) v[i] = norm > 1e-12 ? product[i]! / norm : v[i]!;
-    }
-  }
+  for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) gram[i * n + j]! += mean - means[i]! - means[j]!;
+}
+
+/** The first two principal components [n, 2] of rows with these centred inner products. */
+function principalPlane(gram: Float64Array, n: number, source: Random): Float64Array {
+  const { values, vectors } = leadingVectors(gram, n, 2, source);
   const plane = new Float64Array(2 * n);
-  for (let i = 0; i < n; i++) {
-    plane[2 * i] = directions[0]![i]!;
-    plane[2 * i + 1] = directions[1]![i]!;
-  }
+  for (const [axis, value] of values.entries())
+    for (let i = 0; i < n; i++) plane[2 * i + axis] = Math.sqrt(Math.max(0, value)) * vectors[axis * n + i]!;
   return plane;
 }
 

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import {
   ANALOGY_METHODS,
@@ -17,7 +17,14 @@ import {
   type WordVectors,
   wordIndex,
 } from "@graft-ml/core";
-import { readVectorsFile, writeVectorsFile } from "../words/index.ts";
+import {
+  mapFile,
+  readRelations,
+  readVectorsFile,
+  renderWordMap,
+  wordMap,
+  writeVectorsFile,
+} from "../words/index.ts";
 import { type Call, command, UsageError } from "./command.ts";
 import type { Terminal } from "./terminal.ts";
 import { percent } from "./words.ts";
@@ -45,12 +52,26 @@ const options = {
     min: 1,
     about: "eval: analogies among this many words, the first of the file",
   },
-  count: { type: "number", default: 10, min: 1, max: 10_000, about: "words listed" },
+  count: {
+    type: "number",
+    default: null,
+    min: 0,
+    max: 10_000,
+    about:
+      "words listed (default 10); map: commonest words around the named ones (default 150, with WORD… 0)",
+  },
+  relations: {
+    type: "string",
+    default: null,
+    about:
+      "map: pairs with arrows, king:queen,man:woman, a semicolon before another relation (default: well-known ones)",
+  },
   limit: { type: "number", default: null, min: 1, about: "words read, from the beginning of the file" },
   output: {
     type: "string",
     default: null,
-    about: "convert: the file to write, its form by its ending: .txt, .vec, .bin, .glove or .npz",
+    about:
+      "convert: the file to write, its form by its ending: .txt, .vec, .bin, .glove or .npz; map: the page, .html",
   },
   storage: {
     type: "choice",
@@ -68,6 +89,9 @@ const options = {
 
 type VectorsCall = Call<typeof options>;
 
+/** Words listed where nobody says. */
+const LISTED = 10;
+
 /** What can be done with vectors, by its name on the command line. */
 const verbs: Readonly<
   Record<string, (vectors: WordVectors, words: readonly string[], call: VectorsCall) => Promise<object>>
@@ -75,12 +99,13 @@ const verbs: Readonly<
   eval: evaluate,
   nearest,
   analogy,
+  map,
   convert,
 };
 
 export const vectors = command({
   about:
-    "Looks into word vectors: eval scores them, nearest WORD… lists neighbours, analogy A B C answers a is to b as c is to ?, convert writes another form.",
+    "Looks into word vectors: eval scores them, nearest WORD… lists neighbours, analogy A B C answers a is to b as c is to ?, map [WORD…] draws a page and pictures, convert writes another form.",
   operands: ["VERB", "FILE", "WORD…?"],
   options,
   example: "graft vectors analogy vectors.bin man king woman",
@@ -168,7 +193,10 @@ function analogyLine({ name, right, covered, questions }: AnalogyScore): string 
 async function nearest(all: WordVectors, words: readonly string[], { settings, terminal }: VectorsCall) {
   if (words.length === 0) throw new UsageError("graft vectors nearest: WORD is missing");
   const index = wordIndex(all);
-  const found = words.map((word) => ({ word, neighbours: nearestWords(index, word, settings.count) }));
+  const found = words.map((word) => ({
+    word,
+    neighbours: nearestWords(index, word, settings.count ?? LISTED),
+  }));
   for (const { word, neighbours } of found) printWords(word, neighbours, terminal);
   return { nearest: found };
 }
@@ -179,11 +207,39 @@ async function analogy(all: WordVectors, words: readonly string[], { settings, t
       `graft vectors analogy: three words were expected (a is to b as c is to ?), got ${words.length}`,
     );
   const [a, b, c] = words as [string, string, string];
-  const { count } = settings;
+  const count = settings.count ?? LISTED;
   const method = settings.method as AnalogyMethod;
   const answers = analogyWords(wordIndex(all), [a, b, c], { count, method });
   printWords(`${a} is to ${b} as ${c} is to`, answers, terminal);
   return { analogy: { a, b, c, method, answers } };
+}
+
+async function map(
+  all: WordVectors,
+  words: readonly string[],
+  { operands, settings, terminal }: VectorsCall,
+) {
+  const { output, relations, count, seed } = settings;
+  if (output === null || !/\.html?$/i.test(output))
+    throw new UsageError(
+      `graft vectors map: --output names the page to write, as in map.html${output === null ? "" : `; got ${output}`}`,
+    );
+  const drawn = wordMap(all, {
+    words,
+    relations: relations === null ? null : readRelations(relations),
+    count,
+    seed,
+  });
+  const bare = output.replace(/\.html?$/i, "");
+  const files = { page: output, pca: `${bare}-pca.svg`, umap: `${bare}-umap.svg` };
+  const title = basename((operands as readonly string[])[1]!);
+  const about = `${all.words.length} words × ${all.dimension}`;
+  await writeFile(files.page, renderWordMap(drawn, { title, about }));
+  await writeFile(files.pca, mapFile(drawn.pca));
+  await writeFile(files.umap, mapFile(drawn.umap));
+  if (drawn.missing.length > 0) terminal.warn(`no vector for ${drawn.missing.join(", ")}`);
+  terminal.print(`${drawn.umap.words.length} words drawn: ${Object.values(files).join(", ")}`);
+  return { files, ...drawn };
 }
 
 async function convert(all: WordVectors, words: readonly string[], { settings, terminal }: VectorsCall) {

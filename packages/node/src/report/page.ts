@@ -20,8 +20,8 @@ import {
 } from "./sections.ts";
 import { STYLE } from "./style.ts";
 
-// Nothing may be fetched and nothing may run, whatever the data hold.
-const POLICY =
+/** Nothing may be fetched and nothing may run, whatever the data hold. */
+export const POLICY =
   "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /**
