@@ -42,7 +42,9 @@ it("map writes a page and a picture each way, and tells the coordinates", async 
   expect(told.pca.x).toHaveLength(5);
   expect(await readFile(page, "utf8")).toMatch(/^<!doctype html>/);
   for (const picture of [told.files.pca, told.files.umap])
-    expect(await readFile(picture, "utf8")).toMatch(/^<svg class="words" xmlns[\s\S]*>queen<[\s\S]*<\/svg>\n$/);
+    expect(await readFile(picture, "utf8")).toMatch(
+      /^<svg class="words" xmlns[\s\S]*>queen<[\s\S]*<\/svg>\n$/,
+    );
 });
 
 it("map says what is missing: the page's name, or enough words", async () => {
