@@ -13,6 +13,8 @@ export interface Choice {
   readonly epochs: number;
   /** Epochs the learning rate's schedule is for. */
   readonly planned: number;
+  /** What logits are divided by so that held-out rows are likeliest; 1 where none were held out. */
+  readonly temperature: number;
   readonly reason: string;
   readonly trials: readonly Trial[];
   /** The run itself, where it is not repeated on all rows. */
@@ -38,7 +40,10 @@ export async function choose(work: Work, defaults: Defaults): Promise<Choice> {
   const [depth, rate] = [depths[0]!, rates[0]];
   const nothingOpen = settings.epochs !== null && rates.length === 1 && depths.length === 1;
   if (nothingOpen && settings.patience === null)
-    return { depth, rate: rate!, epochs, planned: epochs, reason: "as asked for", trials: [], run: null };
+    return {
+      ...{ depth, rate: rate!, epochs, planned: epochs, temperature: 1 },
+      ...{ reason: "as asked for", trials: [], run: null },
+    };
   const network = work.networkFor(await work.headFor(all), depth);
   const { isWhole } = await work.inputsFor(network);
   if (isWhole && !isQuick && network.stages.length === 1) return await scoredOnce(work, defaults);
@@ -62,7 +67,8 @@ async function scoredOnce(work: Work, { epochs, rates, depths }: Defaults): Prom
   const trial = { depth: made.network.depth, rate, losses, folds: [losses] };
   const found = swept === null ? "" : "a rate found by a sweep over training rows, and ";
   const reason = `${found}its epoch of least log loss on ${test.length} held-out training rows`;
-  return { depth, rate, epochs: best, planned: epochs, reason, trials: [trial], run: made };
+  const temperature = made.temperatures[best]!;
+  return { depth, rate, epochs: best, planned: epochs, temperature, reason, trials: [trial], run: made };
 }
 
 /** Every candidate on three folds; the best is to be trained again on all rows. */
@@ -70,25 +76,34 @@ async function scoredOnFolds(work: Work, { epochs, rates, depths }: Defaults): P
   const { options } = work;
   const isStartCandidate = !isBlank(options.method);
   const folds = kFold(options.rows, { folds: Math.min(FOLDS, options.rows.length), ...partsOf(work) });
-  const trials: (Trial & { readonly wanted: number | null })[] = [];
+  const trials: (Trial & { readonly wanted: number | null; readonly hot: readonly (readonly number[])[] })[] =
+    [];
   for (const wanted of depths)
     for (const rate of rates) {
       const blocks = work.networkFor(await work.headFor(folds[0]!.train), wanted).depth;
       // A network of fewer blocks than asked for was tried before.
       if (trials.some((trial) => trial.depth === blocks && trial.rate === rate)) continue;
       const each: (readonly number[])[] = [];
+      const hot: (readonly number[])[] = [];
       for (const [fold, { train, test }] of folds.entries()) {
         const name = `trial-${wanted ?? "all"}-${rate}-fold${fold}`;
         const head = await work.headFor(train);
         const common = { depth: wanted, rate, epochs, keep: "last" as const };
-        const { losses } = await run(work, { ...common, name, head, rows: train, heldOut: test });
+        const { losses, temperatures } = await run(work, {
+          ...common,
+          name,
+          head,
+          rows: train,
+          heldOut: test,
+        });
+        hot.push(temperatures);
         each.push(isStartCandidate ? await fromProbe(work, losses, train, test) : losses);
         // What was not better than the start on one fold cannot become so on every fold.
         if (isStartCandidate && isHopeless(each)) break;
       }
       const counts = folds.map(({ test }) => test.length);
       const trial = trialOf({ depth: blocks, rate }, each, counts);
-      trials.push({ ...trial, wanted });
+      trials.push({ ...trial, wanted, hot });
       work.log({ step: "trial", ...trial });
     }
   const best = bestOf(trials, { isStartCandidate });
@@ -97,8 +112,9 @@ async function scoredOnFolds(work: Work, { epochs, rates, depths }: Defaults): P
     rate: best.trial.rate,
     epochs: best.epoch,
     planned: epochs,
+    temperature: geometricMean(best.trial.hot.map((fold) => fold[best.epoch]!)),
     reason: `least log loss of ${trials.length} candidates, each on ${folds.length} folds of the training rows`,
-    trials: trials.map(({ wanted: _, ...trial }) => trial),
+    trials: trials.map(({ wanted: _, hot: __, ...trial }) => trial),
     run: null,
   };
 }
@@ -113,7 +129,7 @@ async function fromProbe(
   train: Int32Array,
   heldOut: Int32Array,
 ): Promise<number[]> {
-  const probe = await headLoss(work, await work.featuresOf(work.options.trunk), train, heldOut);
+  const { loss: probe } = await headLoss(work, await work.featuresOf(work.options.trunk), train, heldOut);
   return [Math.min(start!, probe), ...later];
 }
 
@@ -127,5 +143,8 @@ export function partsOf({ options }: Work) {
   const { seed = 0, keys } = options;
   return { seed, ...(keys && { keys }) };
 }
+
+const geometricMean = (factors: readonly number[]): number =>
+  Math.exp(factors.reduce((sum, one) => sum + Math.log(one), 0) / factors.length);
 
 const leastAt = (losses: readonly number[]): number => losses.indexOf(Math.min(...losses));

@@ -64,7 +64,7 @@ export async function contrast(
   for (const rate of rates) {
     const each: number[][] = [];
     for (const [fold, { train: members, test }] of folds.entries()) {
-      const start = await headLoss(work, before, members, test);
+      const { loss: start } = await headLoss(work, before, members, test);
       const { scores } = await onPairs(work, {
         name: `trial-${rate}-fold${fold}`,
         rows: members,
@@ -74,7 +74,7 @@ export async function contrast(
         stopAfter: epochs,
         async score(parameters) {
           const features = await work.featuresOf(withParameters(trunk, parameters));
-          return -(await headLoss(work, features, members, test));
+          return -(await headLoss(work, features, members, test)).loss;
         },
       });
       each.push([start, ...scores.map((one) => -one)]);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import {
   augmentation,
   build,
+  cloneModel,
   emptyGraph,
   type Feeds,
   float32,
@@ -218,6 +219,31 @@ describe("fine-tuning", () => {
     expect(tried.reason).toMatch(/stays frozen/);
     const probe = await fineTune(usual({ rows, method: "probe" }));
     expect(tensors(tried.model)).toEqual(tensors(probe.model));
+  });
+
+  test("too sure a network is cooled by what held-out rows say, and is the same network otherwise", async () => {
+    // A fifth of the labels are wrong: what learns them by heart is sure of what cannot be known.
+    const rows = pictures(0, 100).map((one, i) =>
+      i % 5 === 0 ? { ...one, label: classes[i % 2 ? 0 : 1]! } : one,
+    );
+    const settings = { epochs: 20, learningRate: 0.02, batchSize: 8, depth: 3, patience: 20 };
+    const tuned = await fineTune(usual({ method: "full", settings, rows }));
+    const temperature = Number(tuned.chosen.temperature);
+    expect(temperature).toBeGreaterThan(1.05);
+    const factor = tensors(tuned.model).get("inverse_temperature")![0]!;
+    expect(1 / factor).toBeCloseTo(temperature, 1);
+    const hot = cloneModel(tuned.model);
+    const value = [...hot.graph.initializers.keys()].find(({ name }) => name === "inverse_temperature")!;
+    hot.graph.initializers.set(value, float32([], [1]));
+    const odds = async (model: Model) => {
+      const session = await runtime.load(writeModel(model));
+      const feeds = await stripes.prepare(pictures(1000, 20).map(({ input }) => input));
+      const p = (await session.run(feeds)).probabilities!.data as Float32Array;
+      await session.close();
+      return Array.from({ length: 20 }, (_, i) => Math.log(p[2 * i + 1]! / p[2 * i]!));
+    };
+    const [mild, sure] = [await odds(tuned.model), await odds(hot)];
+    for (const [i, one] of mild.entries()) expect(one).toBeCloseTo(sure[i]! * factor, 3);
   });
 
   test("groups of rows stay together on folds, for the head as for the network", async () => {

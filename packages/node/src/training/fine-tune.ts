@@ -4,6 +4,7 @@ import { VERSION } from "../version.ts";
 import { choose } from "./choose.ts";
 import { contrast } from "./contrastive.ts";
 import { defaultsOf, fineTuneOptions, type Method } from "./methods.ts";
+import { cooled } from "./network.ts";
 import { run } from "./stages.ts";
 import type { Trial } from "./trials.ts";
 import { type FineTuneOptions, workOf } from "./work.ts";
@@ -66,9 +67,21 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuned> {
       adapter: null,
     });
   }
-  const { depth, rate, epochs, planned, reason, trials, run: made } = await choose(work, defaults);
+  const {
+    depth,
+    rate,
+    epochs,
+    planned,
+    temperature,
+    reason,
+    trials,
+    run: made,
+  } = await choose(work, defaults);
   const { depth: blocks } = work.networkFor(head, depth);
-  const chosen = { depth: blocks, learningRate: rate, epochs };
+  const chosen = {
+    ...{ depth: blocks, learningRate: rate, epochs },
+    ...(temperature !== 1 && { temperature: Number(temperature.toPrecision(3)) }),
+  };
   if (epochs === 0 && method !== "full" && method !== "scratch") return await probe(chosen, FROZEN, trials);
   const last = {
     depth,
@@ -82,7 +95,7 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuned> {
   const { network, parameters } = made ?? (await run(work, { ...last, name: "training", head }));
   const what = `the upper ${blocks} block${blocks === 1 ? "" : "s"}`;
   return await end({
-    model: network.finish(parameters),
+    model: cooled(network.finish(parameters), network.logits, temperature),
     chosen: { ...head.chosen, ...chosen },
     reason: `${depth === null ? "all layers" : what} and the head trained (${method}), ${epochs} epochs at ${rate}: ${reason}`,
     trials,

@@ -18,6 +18,7 @@ import {
   type Trained,
   type TrainedBatchNorms,
   type TrainingPlan,
+  type TrainingState,
   train,
   trainBatchNorms,
 } from "@graft-ml/core";
@@ -62,8 +63,13 @@ export interface FitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A training, and the temperature that suited the held-out rows after each epoch. */
+export interface Fitted extends Trained {
+  readonly temperatures: readonly number[];
+}
+
 /** Trains the upper part of a network by cross-entropy with AdamW; the same options give the same bytes. */
-export async function fit(options: FitOptions): Promise<Trained> {
+export async function fit(options: FitOptions): Promise<Fitted> {
   const { settings, checkpoints, name, heldOut } = options;
   const { accumulate } = settings;
   const { plan, planFor, batches, order, norms } = await fittingOf(options);
@@ -73,6 +79,9 @@ export async function fit(options: FitOptions): Promise<Trained> {
   const end = options.stopAfter ?? options.epochs;
   const scorer = heldOut ? await openScorer(options, [...plan.parameters.keys()], norms?.statistics) : null;
   const saved = await checkpoints?.load(name);
+  const temperatures = [...(saved?.state.extra?.temperatures ?? [])];
+  const noted = (state: TrainingState): TrainingState =>
+    scorer ? { ...state, extra: { ...state.extra, temperatures: Float64Array.from(temperatures) } } : state;
   try {
     const result = await train(plan, {
       runtime: options.runtime,
@@ -89,21 +98,27 @@ export async function fit(options: FitOptions): Promise<Trained> {
       ...(settings.ema > 0 && { ema: settings.ema }),
       ...(settings.l2sp > 0 && { anchor: { strength: settings.l2sp, parameters: plan.parameters } }),
       ...(norms && { batchNorms: norms }),
-      ...(scorer && { evaluate: async (parameters) => -(await scorer.loss(parameters)) }),
+      ...(scorer && {
+        async evaluate(parameters, epoch) {
+          const { loss, temperature } = await scorer.loss(parameters);
+          temperatures[epoch] = temperature;
+          return -loss;
+        },
+      }),
       keep: options.last ? "last" : "best",
       ...(options.patience && { patience: options.patience }),
       onStep: ({ step }) => options.onStep?.(step, steps * end),
       ...(options.onEpoch && { onEpoch: options.onEpoch }),
       ...(checkpoints && {
-        checkpoint: { every: options.every, save: (state) => checkpoints.save(name, state, false) },
+        checkpoint: { every: options.every, save: (state) => checkpoints.save(name, noted(state), false) },
       }),
       ...(saved && { resume: saved.state }),
       ...(options.signal && { signal: options.signal }),
     });
     const isDone = result.reason !== "aborted";
-    if (checkpoints && !saved?.done) await checkpoints.save(name, result.state, isDone);
+    if (checkpoints && !saved?.done) await checkpoints.save(name, noted(result.state), isDone);
     options.signal?.throwIfAborted();
-    return result;
+    return { ...result, temperatures };
   } finally {
     await scorer?.close();
   }

@@ -4,6 +4,7 @@ import {
   addLora,
   build,
   type Classifier,
+  cloneModel,
   type Graph,
   InputError,
   initialise,
@@ -147,6 +148,25 @@ export function zeroHead(dimension: number, classes: number): Classifier {
       return b.apply("Softmax", [scores], { axis: 1 });
     },
   };
+}
+
+/** A model whose logits are divided by a temperature before the last Softmax. */
+export function cooled(model: Model, logits: string, temperature: number): Model {
+  if (temperature === 1) return model;
+  const copy = cloneModel(model);
+  const { graph } = copy;
+  const [value, softmax] = graph.nodes.flatMap((node) => {
+    const input = node.inputs[0];
+    return node.opType === "Softmax" && input?.name === logits ? [[input, node] as const] : [];
+  })[0]!;
+  const b = build(graph);
+  const factor = b.constant(
+    { dtype: "float32", shape: [], data: Float32Array.of(1 / temperature) },
+    "inverse_temperature",
+  );
+  softmax.inputs[0] = b.apply("Mul", [value, factor], {}, { name: "cooled" });
+  graph.nodes.splice(graph.nodes.indexOf(softmax), 0, graph.nodes.pop()!);
+  return copy;
 }
 
 /** Weights among `names` that can carry an adapter: others (depthwise convolutions, turned weights) stay as they are. */

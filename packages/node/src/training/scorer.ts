@@ -7,11 +7,12 @@ import {
   type Tensor,
   writeModel,
 } from "@graft-ml/core";
+import { type CooledLoss, cooledLoss } from "./cooled-loss.ts";
 import type { FitOptions } from "./fit.ts";
 
-/** Mean negative log-likelihood of held-out rows under other parameters, without loading the network anew. */
+/** The log loss of held-out rows under other parameters, without loading the network anew. */
 export interface Scorer {
-  loss(parameters: Parameters): Promise<number>;
+  loss(parameters: Parameters): Promise<CooledLoss>;
   close(): Promise<void>;
 }
 
@@ -54,25 +55,35 @@ export async function openScorer(
         if (tensor) bound[name] = tensor;
       }
       await session.bind(bound);
-      let sum = 0;
-      let mass = 0;
+      const members: number[] = [];
+      const scores: Float32Array[] = [];
+      let columns = 0;
       for (const { rows, count } of batches) {
         const all = await inputs.feeds(rows, null);
         const feeds = Object.fromEntries(
           session.inputNames.filter((input) => !(input in bound)).map((input) => [input, all[input]!]),
         );
         const { data, shape } = (await session.run(feeds))[logits]!;
-        for (let n = 0; n < count; n++) {
-          const scores = (data as Float32Array).subarray(n * shape[1]!, (n + 1) * shape[1]!);
-          const most = Math.max(...scores);
-          const log = Math.log(scores.reduce((total, one) => total + Math.exp(one - most), 0)) + most;
-          const weight = weights?.[rows[n]!] ?? 1;
-          sum += weight * (log - scores[labels[rows[n]!]!]!);
-          mass += weight;
-        }
+        columns = shape[1]!;
+        members.push(...rows.subarray(0, count));
+        scores.push((data as Float32Array).slice(0, count * columns));
       }
-      return sum / mass;
+      return cooledLoss(
+        { rows: members.length, columns, data: joined(scores) },
+        members.map((row) => labels[row]!),
+        weights && members.map((row) => weights[row]!),
+      );
     },
     close: () => session.close(),
   };
+}
+
+function joined(parts: readonly Float32Array[]): Float64Array {
+  const all = new Float64Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

@@ -26,8 +26,9 @@ export interface Run {
   readonly network: TrainedNetwork;
   /** All trained parameters by name. */
   readonly parameters: Parameters;
-  /** Mean negative log-likelihood of the held-out rows: before the first epoch, and after each. */
+  /** Log loss of the held-out rows, and the temperature it is at: before the first epoch, and after each. */
   readonly losses: readonly number[];
+  readonly temperatures: readonly number[];
 }
 
 /** Trains stage after stage; each goes on from where the one before ended. */
@@ -37,10 +38,13 @@ export async function run(work: Work, options: RunOptions): Promise<Run> {
   const each = Math.ceil(epochs / network.stages.length);
   const parameters = new Map<string, Tensor>();
   const losses: number[] = [];
+  const temperatures: number[] = [];
   const common = await shared(work, network, heldOut);
   if (heldOut) {
     const scorer = await openScorer(common, []);
-    losses.push(await scorer.loss(new Map()));
+    const start = await scorer.loss(new Map());
+    losses.push(start.loss);
+    temperatures.push(start.temperature);
     await scorer.close();
   }
   let left = stopAfter;
@@ -75,9 +79,10 @@ export async function run(work: Work, options: RunOptions): Promise<Run> {
     });
     for (const [parameter, tensor] of result.parameters) parameters.set(parameter, tensor);
     losses.push(...result.scores.map((score) => -score));
+    temperatures.push(...result.temperatures);
     left -= count;
   }
-  return { network, parameters, losses };
+  return { network, parameters, losses, temperatures };
 }
 
 /** The learning rate that a sweep over training rows finds for a network of one stage; null where it finds none. */
