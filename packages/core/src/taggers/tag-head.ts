@@ -18,13 +18,13 @@ export interface TagHead {
   readonly name: string;
   readonly kind: TagHeadKind;
   readonly tags: number;
+  /** Names of its outputs where a network of several tasks calls them otherwise. */
+  readonly outputs?: { readonly logits: string; readonly transitions: string };
 }
 
 /** Names of a head's outputs: scores [batch, length, C], and for sequences transitions [C + 2, C]. */
-export const headOutputs = ({ name }: TagHead) => ({
-  logits: `${name}.logits`,
-  transitions: `${name}.transitions.output`,
-});
+export const headOutputs = ({ name, outputs }: TagHead) =>
+  outputs ?? { logits: `${name}.logits`, transitions: `${name}.transitions.output` };
 
 /** Appends a head to states [batch, length, width] and makes its scores outputs of the graph. */
 export function appendTagHead(

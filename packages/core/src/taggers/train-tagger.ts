@@ -67,7 +67,9 @@ export async function trainTagger(options: TrainTaggerOptions): Promise<TrainedT
         const feeds = encoder.feeds(members, { rows, length, random: source });
         const { vector_ids: ids, ...rest } = feeds;
         return {
-          ...(ids !== undefined && !tunesVectors ? { ...rest, vector_rows: gathered(vectors!, ids) } : feeds),
+          ...(ids !== undefined && !tunesVectors
+            ? { ...rest, vector_rows: vectorRows(vectors!, ids) }
+            : feeds),
           ...keepMasks(keeps, rows, options.dropout, source),
         };
       },
@@ -99,8 +101,8 @@ export function inPieces({ tokens, tags }: TaggedIds, most = LONGEST): TaggedIds
   return pieces;
 }
 
-/** Rows of a table [N, D] at places [rows, length], as [rows, length, D]. */
-function gathered(table: Tensor, ids: Tensor): Tensor {
+/** Rows of a table [N, D] at places [rows, length], as [rows, length, D]: what `vector_rows` of a trunk in training is fed. */
+export function vectorRows(table: Tensor, ids: Tensor): Tensor {
   const width = table.shape[1]!;
   const from = table.data as Float32Array;
   const places = ids.data as BigInt64Array;

@@ -23,7 +23,7 @@ export const evaluate = command({
   example: "graft evaluate runs/photos photos/val",
   async run({ operands, settings, terminal, signal, words }) {
     const [folder, path] = operands as [string, string];
-    if ((await taskOf(folder)) === "token-classification")
+    if ((await taskOf(folder, settings.task)) === "token-classification")
       return await evaluateTagged(folder, path, settings, { terminal, signal, words });
     const begin = performance.now();
     const runtime = await ortRuntime({ ...runtimeSettings(settings), throughput: true });

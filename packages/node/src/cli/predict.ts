@@ -28,7 +28,7 @@ export const predict = command({
   example: "graft predict runs/photos new-photos/ --output predictions.csv",
   async run({ operands, settings, terminal, signal, words }) {
     const [folder, input] = operands as [string, string];
-    if ((await taskOf(folder)) === "token-classification")
+    if ((await taskOf(folder, settings.task)) === "token-classification")
       return await predictTagged(folder, input, settings, { terminal, signal, words });
     const form = settings.output === null ? csvOf : predictionForm(settings.output);
     const runtime = await ortRuntime({ ...runtimeSettings(settings), throughput: true });

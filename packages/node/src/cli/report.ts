@@ -1,4 +1,4 @@
-import { writeReport } from "../runs/index.ts";
+import { tasksOf, writeReport } from "../runs/index.ts";
 import { taskOf, writeTaggingReport } from "../tagging/index.ts";
 import { command } from "./command.ts";
 
@@ -9,7 +9,7 @@ export const report = command({
   example: "graft report runs/photos",
   async run({ operands, terminal }) {
     const [folder] = operands as [string];
-    const isTagger = (await taskOf(folder)) === "token-classification";
+    const isTagger = (await tasksOf(folder)) === null && (await taskOf(folder)) === "token-classification";
     const path = isTagger ? await writeTaggingReport(folder) : await writeReport(folder);
     terminal.print(path);
     return { report: path };

@@ -1,6 +1,6 @@
 import { type Replay, tasksOf, verifyRun } from "../runs/index.ts";
 import { ortRuntime } from "../runtime/index.ts";
-import { taskOf } from "../tagging/index.ts";
+import { type TaggingReplay, taskOf } from "../tagging/index.ts";
 import { command } from "./command.ts";
 import { runtimeFlags, runtimeSettings, taskFlag } from "./flags.ts";
 import { verifyTagged } from "./tagging.ts";
@@ -13,13 +13,15 @@ export const verify = command({
   example: "graft verify runs/photos",
   async run({ operands, settings, terminal }) {
     const [folder] = operands as [string];
-    if ((await taskOf(folder)) === "token-classification")
-      return await verifyTagged(folder, settings, terminal);
     const runtime = await ortRuntime({ ...runtimeSettings(settings), throughput: true });
     try {
       const names = settings.task === null ? ((await tasksOf(folder)) ?? [null]) : [settings.task];
-      const replays: Replay[] = [];
+      const replays: (Replay | TaggingReplay)[] = [];
       for (const task of names) {
+        if ((await taskOf(folder, task)) === "token-classification") {
+          replays.push(await verifyTagged(folder, task, runtime, terminal));
+          continue;
+        }
         const replay = await verifyRun(folder, { runtime, task });
         replays.push(replay);
         const label = task === null ? "" : `${task}: `;
@@ -29,7 +31,7 @@ export const verify = command({
           );
         terminal.print(`${label}${sentence(replay)}`);
       }
-      const drifted = replays.flatMap((one) => one.drifted);
+      const drifted = replays.flatMap((one): readonly object[] => one.drifted);
       return {
         ok: drifted.length === 0,
         rows: replays.reduce((sum, { rows }) => sum + rows, 0),

@@ -5,10 +5,11 @@ import type { MultitaskReport } from "./page.ts";
 /** The README.md of a RUN with several tasks: a model card in the hub's format. */
 export function renderMultitaskCard({ metrics, modality, command }: MultitaskReport, name: string): string {
   const tasks = Object.entries(metrics.tasks);
+  const isTagging = tasks.every(([, { kind }]) => kind === "tagging");
   const front = [
     "---",
     "library_name: onnx",
-    `pipeline_tag: ${modality}-classification`,
+    `pipeline_tag: ${isTagging ? "token" : modality}-classification`,
     "tags:",
     "- graft",
     "- onnx",
@@ -18,6 +19,7 @@ export function renderMultitaskCard({ metrics, modality, command }: MultitaskRep
   const rows = tasks.map(([task, one]) =>
     [
       task,
+      one.measure,
       one.rows.train,
       percent(one.joint),
       one.alone === null ? "" : percent(one.alone),
@@ -32,13 +34,13 @@ export function renderMultitaskCard({ metrics, modality, command }: MultitaskRep
     "",
     `# ${printable(name).replace(/[\\`*_{}[\]#!|<>]/g, "\\$&")}`,
     "",
-    `${tasks.length} tasks over one network (${metrics.chosen.trunk}), trained together with Graft. One ONNX graph with an output for each task, from preprocessed input to class probabilities.`,
+    `${tasks.length} tasks over one network (${metrics.chosen.trunk}), trained together with Graft. One ONNX graph with an output for each task, from preprocessed input to class probabilities${tasks.some(([, { kind }]) => kind === "tagging") ? ", or scores of tags" : ""}.`,
     "",
-    "| task | training rows | accuracy, joint | alone | joint − alone (95% interval) | kept |",
-    "|---|---|---|---|---|---|",
+    "| task | measure | training rows | joint | alone | joint − alone (95% interval) | kept |",
+    "|---|---|---|---|---|---|---|",
     ...rows.map((row) => `| ${row} |`),
     "",
-    "Accuracies are of test rows that took no part in any choice. `report.html` has a section for each task.",
+    "All of test rows that took no part in any choice. `report.html` has a section for each task.",
     "",
     "## Use",
     "",

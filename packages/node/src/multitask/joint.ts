@@ -25,9 +25,10 @@ import {
   trainTasks,
   withParameters,
 } from "@graft-ml/core";
-import type { Checkpoints, RowInputs } from "../training/index.ts";
+import type { Checkpoints } from "../training/index.ts";
 import type { OpenTask } from "./kind.ts";
 import { openLossScorer } from "./loss-scorer.ts";
+import type { TaskInputs } from "./sentence-inputs.ts";
 import type { TaskData } from "./task-data.ts";
 import { kindOf, type TasksFile } from "./tasks-file.ts";
 import type { Trunk } from "./trunk.ts";
@@ -37,7 +38,7 @@ export interface ReadyTask {
   readonly name: string;
   readonly data: TaskData;
   readonly open: OpenTask;
-  readonly inputs: RowInputs;
+  readonly inputs: TaskInputs;
   /** Loss on held-out rows of the best guess that looks at no input. */
   readonly baseline: number;
 }
@@ -84,6 +85,7 @@ export async function trainJointly(
   const { training } = file;
   const { steps, prepared, statistics } = await preparedTasks(tasks, context);
   const warm = Math.round(training.warmup * steps.total);
+  const ema = training.ema ?? (trunk.sentences ? 1 - 1 / Math.max(2, AVERAGED * steps.total) : 0);
   const scorers = await Promise.all(
     tasks.map((task) => openLossScorer(task, { runtime, batchSize: training.batchSize })),
   );
@@ -94,7 +96,7 @@ export async function trainJointly(
       runtime,
       optimizer: optimizers.adamw,
       settings: { weightDecay: training.weightDecay },
-      rate: training.learningRate ?? (trunk.learnsStatistics ? 1e-3 : 1e-4),
+      rate: training.learningRate ?? trunk.rate,
       schedule: schedules.warmup(warm, schedules.linear(Math.max(1, steps.total - warm)), 1 / (warm + 1)),
       epochs: saved?.done ? saved.state.epoch : training.epochs,
       steps,
@@ -102,7 +104,7 @@ export async function trainJointly(
       seed,
       statistics,
       ...(training.clip > 0 && { clip: training.clip }),
-      ...(training.ema > 0 && { ema: training.ema }),
+      ...(ema > 0 && { ema }),
       ...(training.patience && { patience: training.patience }),
       async evaluate(parameters: Parameters) {
         const each: number[] = [];
@@ -137,6 +139,9 @@ export async function trainJointly(
   }
 }
 
+/** The running average of a tagger's weights reaches back over this share of all steps. */
+const AVERAGED = 0.05;
+
 /** What a short joint run says of which tasks help each other. */
 export interface Affinity {
   readonly names: readonly string[];
@@ -164,7 +169,7 @@ export async function affinityOf(tasks: readonly ReadyTask[], context: JointCont
     runtime,
     optimizer: optimizers.adamw,
     settings: { weightDecay: training.weightDecay },
-    rate: training.learningRate ?? (trunk.learnsStatistics ? 1e-3 : 1e-4),
+    rate: training.learningRate ?? trunk.rate,
     schedule: schedules.warmup(warm, schedules.constant(), 1 / (warm + 1)),
     epochs: 1,
     steps,
@@ -226,23 +231,29 @@ async function preparedTask(
   const { batchSize } = file.training;
   const norms = trunk.learnsStatistics ? trainBatchNorms(open.model) : null;
   const hasNorms = norms !== null && norms.norms.length > 0;
-  const model = norms?.model ?? open.model;
-  const trained = new Set(
-    parametersOf(open.model)
-      .filter(
-        ({ role, name: one }) => role !== "statistic" && (trunk.trained.has(one) || one.startsWith("heads.")),
-      )
-      .map((parameter) => parameter.name),
-  );
-  const block = await blockOf(runtime);
+  const model = norms?.model ?? open.training ?? open.model;
+  const trained =
+    open.learns ??
+    new Set(
+      parametersOf(open.model)
+        .filter(
+          ({ role, name: one }) =>
+            role !== "statistic" && (trunk.trained.has(one) || one.startsWith("heads.")),
+        )
+        .map((parameter) => parameter.name),
+    );
+  const block = trunk.sentences ? 0 : await blockOf(runtime);
   const rows = Int32Array.from(data.train.keys());
-  const order = (pass: number): Batch[] =>
-    batchesOf(rows, {
+  const order = (pass: number): Batch[] => {
+    const source = random.fork(`order ${name} ${pass}`);
+    if (inputs.batches) return inputs.batches(rows, source);
+    return batchesOf(rows, {
       batchSize,
-      random: random.fork(`order ${name} ${pass}`),
+      random: source,
       last: hasNorms ? "fill" : "pad",
       ...(inputs.extentOf && { extentOf: inputs.extentOf }),
     });
+  };
   let current = { pass: 0, batches: order(0) };
   const batches = current.batches.length;
   const feedsOf = async (pass: number, index: number): Promise<Feeds> => {

@@ -1,13 +1,8 @@
-import {
-  batchesOf,
-  type Parameters,
-  parametersOf,
-  type Runtime,
-  type Tensor,
-  writeModel,
-} from "@graft-ml/core";
+import { type Batch, batchesOf, type Parameters, parametersOf, type Runtime } from "@graft-ml/core";
 import { lossModel } from "../pretrain/self-supervise.ts";
+import { boundNetwork } from "./bound-network.ts";
 import type { ReadyTask } from "./joint.ts";
+import type { TaskInputs } from "./sentence-inputs.ts";
 
 /** Mean loss of a task's held-out rows under other parameters, without loading the network anew. */
 export interface LossScorer {
@@ -20,36 +15,27 @@ export async function openLossScorer(
   { data, open, inputs }: ReadyTask,
   { runtime, batchSize }: { readonly runtime: Runtime; readonly batchSize: number },
 ): Promise<LossScorer> {
-  const model = lossModel(open.model, open);
-  const { graph } = model;
-  const changing = new Set(parametersOf(open.model).map(({ name }) => name));
-  const start = new Map<string, Tensor>();
-  for (const [value, tensor] of [...graph.initializers]) {
-    if (!changing.has(value.name)) continue;
-    start.set(value.name, tensor);
-    graph.initializers.delete(value);
-    Object.assign(value, { dtype: tensor.dtype, shape: tensor.shape });
-    if (!graph.inputs.includes(value)) graph.inputs.push(value);
-  }
-  const session = await runtime.load(writeModel(model));
-  await session.bind(Object.fromEntries(start));
   const held = Int32Array.from(data.held.keys(), (i) => data.train.length + i);
-  const batches = batchesOf(held, { batchSize, ...(inputs.extentOf && { extentOf: inputs.extentOf }) });
+  if (open.openScorer) return await open.openScorer(runtime, held);
+  const changing = open.learns ?? new Set(parametersOf(open.model).map(({ name }) => name));
+  const { session, set } = await boundNetwork(lossModel(open.model, open), changing, runtime);
+  const batches = orderedBatches(inputs, held, batchSize);
   return {
     async loss(parameters) {
-      const changed = [...parameters].filter(([name]) => start.has(name));
-      await session.bind(Object.fromEntries(changed));
+      await set(parameters);
       let sum = 0;
       for (const { rows, count } of batches) {
-        const all = await open.feeds(rows, count, null);
-        const feeds = Object.fromEntries(
-          session.inputNames.filter((name) => !start.has(name)).map((name) => [name, all[name]!]),
-        );
-        const { loss } = await session.run(feeds);
+        const { loss } = await session.run(await open.feeds(rows, count, null));
         sum += count * Number(loss!.data[0]);
       }
       return sum / held.length;
     },
     close: () => session.close(),
   };
+}
+
+/** Batches of rows in their own order. */
+export function orderedBatches(inputs: TaskInputs, rows: Int32Array, batchSize: number): Batch[] {
+  if (inputs.batches) return inputs.batches(rows, null);
+  return batchesOf(rows, { batchSize, ...(inputs.extentOf && { extentOf: inputs.extentOf }) });
 }

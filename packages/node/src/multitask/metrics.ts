@@ -1,4 +1,5 @@
 import type { Interval, Scores, TransferVerdict } from "@graft-ml/core";
+import type { TaggingTest } from "../tagging/index.ts";
 import type { Affinity } from "./joint.ts";
 
 /** metrics.json of a RUN with several tasks. Fractions, not percent. */
@@ -8,7 +9,7 @@ export interface MultitaskMetrics {
   /** Tasks without labels, which only helped. */
   readonly auxiliary: Readonly<Record<string, AuxiliaryMetrics>>;
   /**
-   * Mean relative gain in accuracy of the tasks over training alone, in percent (Maninis et al. 2019); null where nothing
+   * Mean relative gain in the tasks' own measures over training alone, in percent (Maninis et al. 2019); null where nothing
    * was trained alone.
    */
   readonly deltaP: number | null;
@@ -38,15 +39,21 @@ export interface TaskMetrics {
   readonly layer: string;
   /** Which network the artefact has for the task. */
   readonly kept: "joint" | "alone";
-  /** Of that network. */
-  readonly test: Scores;
-  /** Accuracy of the joint network on the same rows, and of the task trained alone; null where that was left out. */
+  /** What joint and alone are compared by: tasks that tag spans have their F1, others the accuracy. */
+  readonly measure: "accuracy" | "accuracy by token" | "F1 of spans";
+  /** Scores of the network that was kept. */
+  readonly test: Scores | TaggingTest;
+  /** The joint network on the same rows, and the task trained alone, by that measure; null where that was left out. */
   readonly joint: number;
   readonly alone: number | null;
   readonly aloneInterval: Interval | null;
-  /** Joint less alone on the same test rows: gain in accuracy, its interval and the verdict. */
-  readonly gain: TransferVerdict | null;
-  /** Accuracy of the commonest class. */
+  /** Joint less alone on the same test rows, its interval and the verdict; no exact test where sentences are drawn anew. */
+  readonly gain:
+    | (Pick<TransferVerdict, "verdict" | "gain" | "interval" | "against"> & {
+        readonly pValue: number | null;
+      })
+    | null;
+  /** The same measure of always the commonest class. */
   readonly majority: number;
   /** Mean loss of the held-out rows in the epochs that were kept. */
   readonly heldOut: { readonly joint: number; readonly alone: number | null; readonly baseline: number };

@@ -15,6 +15,8 @@ import {
 } from "./joint.ts";
 import type { MultitaskMetrics } from "./metrics.ts";
 import { proveTasks } from "./prove-tasks.ts";
+import { sentenceInputs } from "./sentence-inputs.ts";
+import { LONGEST, takesSentences } from "./sentence-trunk.ts";
 import { readTasks, type TaskData } from "./task-data.ts";
 import { kindOf, readTasksFile, type TasksFile } from "./tasks-file.ts";
 import { openTrunk, type Trunk, told } from "./trunk.ts";
@@ -80,6 +82,7 @@ export async function multitaskRun(tasksPath: string, options: MultitaskOptions)
     const read = await readTasks(file.tasks, {
       seed,
       validation: file.training.validation,
+      sentences: (await takesSentences(file.trunk)) ? { longest: file.trunk.maxLength ?? LONGEST } : null,
       ...(onProgress && { onProgress: (done: number, total: number) => onProgress("read", done, total) }),
       ...(signal && { signal }),
     });
@@ -120,7 +123,7 @@ export async function multitaskRun(tasksPath: string, options: MultitaskOptions)
         ...{ training: file.training, sampling: file.sampling, weighting: file.weighting },
         tasks: read.map(({ spec, train, held }) => [
           { ...spec, data: null, reading: null },
-          [...train, ...held].map(({ input, label }) => [input, label]),
+          [...train, ...held].map(({ input, label, tokens }) => [input, tokens?.tags ?? label]),
           train.length,
         ]),
       }),
@@ -191,12 +194,14 @@ async function readyTask(
   const rows = [...train, ...held];
   const { preprocessor } = trunk;
   return await told(`${file.path}: task "${spec.name}"`, async () => {
-    const inputs = decodedInputs({
-      rows,
-      preprocessor,
-      augmentation: augmentationOf(file.training, preprocessor),
-      random: source.fork("augmentation"),
-    });
+    const inputs = trunk.sentences
+      ? sentenceInputs(rows, trunk.sentences, source.fork("inputs"))
+      : decodedInputs({
+          rows,
+          preprocessor,
+          augmentation: augmentationOf(file.training, preprocessor),
+          random: source.fork("augmentation"),
+        });
     const open = await kindOf(spec.kind).open({
       name: spec.name,
       trunk,

@@ -1,3 +1,4 @@
+import type { Interval, Scores } from "@graft-ml/core";
 import { barChart } from "../report/charts/bars.ts";
 import { curveChart } from "../report/charts/curves.ts";
 import { confusionChart } from "../report/charts/matrix.ts";
@@ -14,6 +15,16 @@ import {
   timingTable,
 } from "../report/sections.ts";
 import { STYLE } from "../report/style.ts";
+import type { TaggingTest } from "../tagging/index.ts";
+import {
+  confusedTable,
+  sentenceBox,
+  spanTable,
+  TOKEN_STYLE,
+  tagScores,
+  tagTable,
+  type WorstSentence,
+} from "../tagging/report.ts";
 import type { MultitaskMetrics, TaskMetrics } from "./metrics.ts";
 
 /** All that the report of several tasks shows, as plain data: RUN/report.json. */
@@ -30,6 +41,8 @@ export interface MultitaskReport {
     readonly metrics: TaskMetrics;
     readonly curves: Curves;
     readonly errors: readonly ReportError[];
+    /** Of a task that tags, the test sentences with the most errors. */
+    readonly worst: readonly WorstSentence[];
     readonly notes: readonly string[];
   }[];
   readonly notes: readonly string[];
@@ -43,7 +56,7 @@ const POLICY =
 /** The report of several tasks over one network, as one HTML page that needs nothing beside itself. */
 export function renderMultitask(run: MultitaskReport): string {
   const { metrics } = run;
-  const style = new Markup(`<style>${STYLE}</style>`);
+  const style = new Markup(`<style>${STYLE}${TOKEN_STYLE}</style>`);
   const learnt = Object.keys(metrics.tasks).length;
   const auxiliary = Object.entries(metrics.auxiliary);
   return html`<!doctype html>
@@ -63,10 +76,11 @@ ${metrics.deltaP !== null && html`<p class="headline">${meanSentence(metrics.del
 ${section(
   "The tasks",
   table(
-    ["task", "training rows", "accuracy", "alone", "joint − alone", "95% interval"],
+    ["task", "measure", "training rows", "joint", "alone", "joint − alone", "95% interval"],
     run.sections.map(({ name, metrics: one }) => ({
       cells: [
         html`<bdi>${name}</bdi>${one.kept === "alone" && html` <small>alone is kept</small>`}`,
+        one.measure,
         whole(one.rows.train),
         percent(one.joint),
         one.alone === null ? "" : percent(one.alone),
@@ -74,9 +88,9 @@ ${section(
         one.gain === null ? "" : pointsRange(one.gain.interval),
       ],
     })),
-    [1, 2, 3, 4, 5],
+    [2, 3, 4, 5, 6],
   ),
-  html`<p class="fine">Accuracy of the joint network and of each task trained alone, on the same test rows. The test rows took no part in any choice.</p>`,
+  html`<p class="fine">The joint network and each task trained alone, on the same test rows. The test rows took no part in any choice.</p>`,
 )}
 <div class="grid-2">
 ${metrics.affinity !== null && section("Which tasks help each other", affinityTable(metrics.affinity))}
@@ -113,8 +127,14 @@ function verdictOf({ gain }: TaskMetrics): Markup | false {
 }
 
 /** What a task's test rows say, in a sentence or two. */
-export function sentence({ test, joint, gain, kept, rows }: TaskMetrics): string {
-  const right = `${percent(kept === "joint" ? joint : test.accuracy)} of ${whole(rows.test)} test rows are right (95% interval ${percents(test.interval)})`;
+export function sentence({ test, measure, gain, kept, rows }: TaskMetrics): string {
+  const { value, interval } = headline(test);
+  const right =
+    measure === "F1 of spans"
+      ? `F1 of the spans of ${whole(rows.test)} test sentences is ${percent(value)} (95% interval ${percents(interval)})`
+      : measure === "accuracy"
+        ? `${percent(value)} of ${whole(rows.test)} test rows are right (95% interval ${percents(interval)})`
+        : `${percent(value)} of ${whole(test.n)} tokens in ${whole(rows.test)} test sentences are right (95% interval ${percents(interval)})`;
   if (gain === null)
     return `${right}; it was not trained alone, so this does not show what the company was worth.`;
   const claim = {
@@ -123,7 +143,15 @@ export function sentence({ test, joint, gain, kept, rows }: TaskMetrics): string
     "no evidence": `Company makes no difference that is shown: ${points(gain.gain)}`,
   }[gain.verdict];
   const safe = kept === "alone" ? " The network trained alone is kept: it was better on held-out rows." : "";
-  return `${right}. ${claim} against training alone (95% interval ${pointsRange(gain.interval)}, ${pValue(gain.pValue)}).${safe}`;
+  return `${right}. ${claim} against training alone (95% interval ${pointsRange(gain.interval)}${gain.pValue === null ? ", sentences drawn anew" : `, ${pValue(gain.pValue)}`}).${safe}`;
+}
+
+/** What a task is judged by: the F1 of spans where tags write some, else the accuracy. */
+function headline(test: TaskMetrics["test"]): { readonly value: number; readonly interval: Interval } {
+  const spans = "spans" in test ? test.spans : null;
+  return spans
+    ? { value: spans.f1, interval: spans.interval }
+    : { value: test.accuracy, interval: test.interval };
 }
 
 function meanSentence(deltaP: number): string {
@@ -158,6 +186,7 @@ function taskSection({
   metrics,
   curves,
   errors,
+  worst,
   notes,
 }: MultitaskReport["sections"][number]): Markup {
   const { test, classes } = metrics;
@@ -165,8 +194,7 @@ function taskSection({
   const bars = [
     {
       name: metrics.kept === "joint" ? "joint" : "this model (alone)",
-      value: test.accuracy,
-      interval: test.interval,
+      ...headline(test),
       isOurs: true,
     },
     ...(metrics.alone !== null && metrics.kept === "joint"
@@ -177,11 +205,26 @@ function taskSection({
   return html`<h2 id="${name}"><bdi>${name}</bdi> <small>${source}</small></h2>
 <div class="grid-2">
 ${section("Against training alone", barChart(bars))}
-${section("Scores on the test part", scoresTable(test))}
-${section("Confusion matrix", confusionChart(test.confusion, classes), html`<p class="fine">Down: the label. Across: the prediction.</p>`)}
-${section("Each class", classTable(test))}
+${"spans" in test ? tagSections(test) : classSections(test, classes)}
 ${chart !== null && section(curves.title, chart)}
 ${notes.length > 0 && section("Notes", html`<ul class="findings">${notes.map((note) => html`<li>${note}</li>`)}</ul>`)}
 </div>
-${errors.length > 0 && section("Surest errors", errorList(errors))}`;
+${errors.length > 0 && section("Surest errors", errorList(errors))}
+${worst.length > 0 && section("Worst sentences", html`<p class="fine">Test sentences with the most errors. Green: a tag that is right. Red: what was given, then what it should be.</p>`, worst.slice(0, SHOWN).map(sentenceBox))}`;
+}
+
+/** Sentences that a task's section shows. */
+const SHOWN = 8;
+
+function classSections(test: Scores, classes: readonly string[]): Markup {
+  return html`${section("Scores on the test part", scoresTable(test))}
+${section("Confusion matrix", confusionChart(test.confusion, classes), html`<p class="fine">Down: the label. Across: the prediction.</p>`)}
+${section("Each class", classTable(test))}`;
+}
+
+function tagSections(test: TaggingTest): Markup {
+  return html`${section("Scores on the test part", tagScores(test))}
+${test.spans !== null && section("Each type of span", spanTable(test.spans))}
+${section("Each tag", tagTable(test.perTag))}
+${test.confused.length > 0 && section("Most confused", confusedTable(test.confused))}`;
 }

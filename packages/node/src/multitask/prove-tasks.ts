@@ -1,38 +1,12 @@
-import {
-  type Matrix,
-  type MergedPart,
-  type Model,
-  mergeModels,
-  mostProbable,
-  type Row,
-  type Runtime,
-  type Scores,
-  type TransferVerdict,
-  transferVerdict,
-  writeModel,
-} from "@graft-ml/core";
-import { infer } from "../runs/infer.ts";
-import { groupsOf, scored } from "../runs/open-run.ts";
-import { type Golden, makeGolden } from "../runs/replay.ts";
-import { outputModel } from "../runs/task-config.ts";
+import { type MergedPart, type Model, mergeModels, type Runtime } from "@graft-ml/core";
 import type { ReadyTask } from "./joint.ts";
+import type { Findings } from "./kind.ts";
 import type { MultitaskOutcome } from "./multitask-run.ts";
-import { kindOf } from "./tasks-file.ts";
 
 /** What the test rows say of one task. */
-export interface TaskProof {
+export interface TaskProof extends Findings {
   readonly task: ReadyTask;
   readonly kept: "joint" | "alone";
-  readonly test: readonly Row[];
-  readonly labels: Int32Array;
-  /** Of the network that was kept. */
-  readonly probabilities: Matrix;
-  readonly scores: Scores;
-  /** Of the joint network, and of the task alone. */
-  readonly joint: Scores;
-  readonly alone: Scores | null;
-  readonly gain: TransferVerdict | null;
-  readonly golden: Golden;
 }
 
 /** The artefact, and what the test rows say of it. */
@@ -41,9 +15,6 @@ export interface MultitaskProof {
   readonly model: Model;
   readonly tasks: readonly TaskProof[];
 }
-
-/** Rows a run of the network. */
-export const BATCH = 8;
 
 /** Puts the networks together and runs the artefact over every task's test rows, beside the task trained alone. */
 export async function proveTasks(
@@ -55,7 +26,7 @@ export async function proveTasks(
     readonly signal?: AbortSignal;
   },
 ): Promise<MultitaskProof> {
-  const labelled = outcome.tasks.filter(({ data }) => kindOf(data.spec.kind).labels === "required");
+  const labelled = outcome.tasks.filter(({ open }) => open.prove !== undefined);
   const kept = new Map(
     labelled.map(({ name }) => [name, options.safe ? safeChoice(outcome, name) : "joint"] as const),
   );
@@ -77,8 +48,14 @@ function safeChoice({ joint, alone }: MultitaskOutcome, name: string): "joint" |
   return single && single.held.get(name)! < joint.held.get(name)! ? "alone" : "joint";
 }
 
+/** A task's network whose first output is called after the task; others have the last part of their own name behind it. */
 function part(model: Model, name: string): MergedPart {
-  return { model, outputs: { [model.graph.outputs[0]!.name]: name } };
+  const [first, ...others] = model.graph.outputs.map((output) => output.name);
+  const named = others.map((own) => [
+    own,
+    `${name}.${own.slice(`heads.${name}.`.length).replace(".output", "")}`,
+  ]);
+  return { model, outputs: { [first!]: name, ...Object.fromEntries(named) } };
 }
 
 async function provenTask(
@@ -88,58 +65,23 @@ async function provenTask(
   kept: "joint" | "alone",
   { runtime, onProgress, signal }: Parameters<typeof proveTasks>[1],
 ): Promise<TaskProof> {
-  const { name, data } = task;
-  const { test, classes } = data;
-  const progress = (done: number, total: number) => onProgress?.(`test ${name}`, done, total);
-  const over = async <T>(
-    network: Model,
-    work: (run: (rows: readonly Row[]) => Promise<Matrix>) => Promise<T>,
-  ) => {
-    const session = await runtime.load(writeModel(outputModel(network, name)));
-    try {
-      return await work(async (rows) => {
-        const inferring = {
-          session,
-          runtime,
-          preprocessor: trunk.preprocessor,
-          batchSize: BATCH,
-          outputs: [name],
-        };
-        return (await infer(rows, { ...inferring, onProgress: progress, ...(signal && { signal }) })).outputs[
-          name
-        ]!;
-      });
-    } finally {
-      await session.close();
-    }
-  };
-  const { probabilities, golden } = await over(model, async (run) => ({
-    probabilities: await run(test),
-    golden: await makeGolden(test, run),
-  }));
-  const { scores, labels } = scored(test, probabilities, classes, seed);
+  const { name, data, open } = task;
   const single = alone.get(name);
-  const of = (network: Model) => over(mergeModels([part(network, name)]), (run) => run(test));
-  const together = kept === "joint" ? probabilities : await of(joint.models.get(name)!);
-  const apart = single ? (kept === "alone" ? probabilities : await of(single.models.get(name)!)) : null;
-  return {
-    task,
-    kept,
-    test,
-    labels,
-    probabilities,
-    scores,
-    joint: scored(test, together, classes, seed).scores,
-    alone: apart && scored(test, apart, classes, seed).scores,
-    gain:
-      apart &&
-      transferVerdict({
-        labels,
-        ours: mostProbable(together),
-        baselines: { alone: mostProbable(apart) },
-        seed,
-        groups: groupsOf(test),
-      }),
-    golden,
-  };
+  const of = (network: Model) => mergeModels([part(network, name)]);
+  const findings = await open.prove!({
+    name,
+    train: data.train,
+    test: data.test,
+    classes: data.classes,
+    column: (data.spec.reading.column as string | null | undefined) ?? null,
+    kept: model,
+    joint: kept === "joint" ? model : of(joint.models.get(name)!),
+    alone: single ? (kept === "alone" ? model : of(single.models.get(name)!)) : null,
+    ...{ trunk, runtime, seed },
+    ...(onProgress && {
+      onProgress: (done: number, total: number) => onProgress(`test ${name}`, done, total),
+    }),
+    ...(signal && { signal }),
+  });
+  return { ...findings, task, kept };
 }

@@ -2,15 +2,19 @@ import {
   type Dataset,
   InputError,
   inputKeys,
+  normalisedText,
   type Row,
   random,
   sortedClasses,
   splitDataset,
+  type Unit,
 } from "@graft-ml/core";
 import { readDataset } from "../data/read.ts";
 import { contentHash } from "../extract/content.ts";
 import { prepareData } from "../runs/prepared.ts";
 import { requireTexts } from "../sources/index.ts";
+import { sentenceParts } from "../tagging/sentences.ts";
+import { asSentence, inPieces, sentencesIn, unitOf } from "./sentence-rows.ts";
 import { kindOf, type TaskSpec } from "./tasks-file.ts";
 import { told } from "./trunk.ts";
 
@@ -33,8 +37,10 @@ export interface TaskData {
 /** How rows are parted. */
 export interface TaskDataOptions {
   readonly seed: number;
-  /** Share of the training rows held out to choose the epoch. */
+  /** Share of the training rows held out to choose the epoch, where the data have no validation part. */
   readonly validation: number;
+  /** Tokens a text is cut to, where the trunk takes sentences; null where it takes texts or images as they are. */
+  readonly sentences?: { readonly longest: number } | null;
   readonly onProgress?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -47,11 +53,17 @@ export interface TaskDataOptions {
 export async function readTasks(specs: readonly TaskSpec[], options: TaskDataOptions): Promise<TaskData[]> {
   const labelled: Parts[] = [];
   const tested = new Map<string, ReadonlySet<string>>();
-  for (const spec of specs) {
-    if (kindOf(spec.kind).labels !== "required") continue;
+  const wanted = specs.filter(({ kind }) => kindOf(kind).labels === "required");
+  // Tagged tokens first: they say what texts are cut into.
+  const isTagged = ({ kind }: TaskSpec) => kindOf(kind).isTagged === true;
+  let unit: Unit = "words";
+  for (const spec of [...wanted.filter(isTagged), ...wanted.filter((one) => !isTagged(one))]) {
     const same = labelled.find((one) => one.spec.data === spec.data);
     const known = same && tested.get(same.spec.name);
-    const parts = await told(`task "${spec.name}"`, () => labelledParts(spec, options, known));
+    const parts = await told(`task "${spec.name}"`, () =>
+      isTagged(spec) ? taggedParts(spec, options) : labelledParts(spec, options, unit, known),
+    );
+    if (isTagged(spec) && labelled.length === 0) unit = unitOf(parts.train);
     labelled.push(parts);
     tested.set(spec.name, new Set(await keysOf(parts.test)));
   }
@@ -65,7 +77,7 @@ export async function readTasks(specs: readonly TaskSpec[], options: TaskDataOpt
   const others = { train: [...read.values()].flatMap(({ train }) => train), task: labelled[0]?.dataset.task };
   for (const spec of specs)
     if (kindOf(spec.kind).labels === "none")
-      await finish(await told(`task "${spec.name}"`, () => plainParts(spec, others, options)));
+      await finish(await told(`task "${spec.name}"`, () => plainParts(spec, others, options, unit)));
   return specs.map(({ name }) => read.get(name)!);
 }
 
@@ -74,21 +86,60 @@ interface Parts {
   readonly spec: TaskSpec;
   readonly dataset: Pick<Dataset, "task" | "source">;
   readonly train: readonly Row[];
+  /** The official validation part; null where there is none. */
+  readonly held: readonly Row[] | null;
   readonly test: readonly Row[];
   readonly notes: readonly string[];
+}
+
+/** Sentences of tagged tokens. */
+async function taggedParts(spec: TaskSpec, { seed, signal }: TaskDataOptions): Promise<Parts> {
+  const read = await readDataset(spec.data!, { ...spec.reading, ...(signal && { signal }) });
+  if (read.task !== "token-classification")
+    throw new InputError(`${read.source} is for ${read.task}; kind ${spec.kind} takes tagged tokens`);
+  const { testFraction, shots } = spec.common;
+  if (shots !== null) throw new InputError("shots: sentences have no class to count them by; take limit");
+  const { train, held, test, notes } = sentenceParts(retagged(read, spec), {
+    random: random(seed).fork("parts"),
+    testFraction: testFraction ?? 0.2,
+  });
+  return { spec, dataset: read, train, held, test, notes: [...(read.notes ?? []), ...notes] };
+}
+
+/** The data set with other names of tags. */
+function retagged(dataset: Dataset, { relabel }: TaskSpec): Dataset {
+  if (relabel === null) return dataset;
+  requireClasses(dataset, relabel);
+  const renamed = (tag: string) => (Object.hasOwn(relabel, tag) ? relabel[tag]! : tag);
+  const rows = dataset.rows.map((row) =>
+    row.tokens?.tags ? { ...row, tokens: { ...row.tokens, tags: row.tokens.tags.map(renamed) } } : row,
+  );
+  return { ...dataset, rows };
+}
+
+function requireClasses({ source, classes }: Dataset, relabel: Readonly<Record<string, string>>): void {
+  const unknown = Object.keys(relabel).find((name) => !classes.includes(name));
+  if (unknown !== undefined)
+    throw new InputError(
+      `relabel: ${source} has no class "${unknown}"; it has ${classes.slice(0, 12).join(", ")}`,
+    );
 }
 
 /** `known`: identities of the rows that another task is tested on, out of the same file. */
 async function labelledParts(
   spec: TaskSpec,
   options: TaskDataOptions,
+  unit: Unit,
   known?: ReadonlySet<string>,
 ): Promise<Parts> {
-  const { signal, onProgress, seed } = options;
+  const { signal, onProgress, seed, sentences } = options;
   const read = await readDataset(spec.data!, { ...spec.reading, ...(signal && { signal }) });
   if (read.task !== "image-classification" && read.task !== "text-classification")
     throw new InputError(`${read.source} is for ${read.task}; kind ${spec.kind} takes a class a row`);
-  const dataset = await tested(relabelled(read, spec), known);
+  const cut = sentences
+    ? { ...read, rows: read.rows.map((row) => asSentence(row, unit, sentences.longest)) }
+    : read;
+  const dataset = await tested(relabelled(cut, spec), known);
   const { testFraction, shots } = spec.common;
   const { train, test, parts } = await prepareData(dataset, {
     seed,
@@ -98,7 +149,7 @@ async function labelledParts(
     ...(signal && { signal }),
   });
   requireTexts([...train, ...test]);
-  return { spec, dataset, train, test, notes: [...(dataset.notes ?? []), ...parts.notes] };
+  return { spec, dataset, train, held: null, test, notes: [...(dataset.notes ?? []), ...parts.notes] };
 }
 
 /** The data set with the test rows that another task has, unless its files say which they are. */
@@ -114,11 +165,7 @@ async function tested(dataset: Dataset, known?: ReadonlySet<string>): Promise<Da
 
 function relabelled(dataset: Dataset, { relabel }: TaskSpec): Dataset {
   if (relabel === null) return dataset;
-  const unknown = Object.keys(relabel).find((name) => !dataset.classes.includes(name));
-  if (unknown !== undefined)
-    throw new InputError(
-      `relabel: ${dataset.source} has no class "${unknown}"; it has ${dataset.classes.slice(0, 12).join(", ")}`,
-    );
+  requireClasses(dataset, relabel);
   const rows = dataset.rows.map((row) =>
     row.label !== null && Object.hasOwn(relabel, row.label) ? { ...row, label: relabel[row.label]! } : row,
   );
@@ -128,13 +175,15 @@ function relabelled(dataset: Dataset, { relabel }: TaskSpec): Dataset {
 async function plainParts(
   spec: TaskSpec,
   others: { readonly train: readonly Row[]; readonly task: Dataset["task"] | undefined },
-  { signal }: TaskDataOptions,
+  { signal, sentences }: TaskDataOptions,
+  unit: Unit,
 ): Promise<Parts> {
   if (spec.data === null)
     return {
       spec,
       dataset: { task: others.task!, source: "the training rows of the other tasks" },
       train: unique(others.train),
+      held: null,
       test: [],
       notes: [],
     };
@@ -143,10 +192,11 @@ async function plainParts(
     labels: "optional",
     ...(signal && { signal }),
   });
-  const train = dataset.rows.filter(
+  const filled = dataset.rows.filter(
     ({ split, input }) => split !== "test" && !(input.kind === "text" && input.text.trim() === ""),
   );
-  return { spec, dataset, train, test: [], notes: dataset.notes ?? [] };
+  const train = sentences ? filled.flatMap((row) => sentencesIn(row, unit)) : filled;
+  return { spec, dataset, train, held: null, test: [], notes: dataset.notes ?? [] };
 }
 
 function unique(rows: readonly Row[]): Row[] {
@@ -156,12 +206,15 @@ function unique(rows: readonly Row[]): Row[] {
 }
 
 async function finished(
-  { spec, dataset, train: all, test, notes }: Parts,
+  { spec, dataset, train: all, held: official, test, notes }: Parts,
   judged: ReadonlySet<string>,
   { seed, validation }: TaskDataOptions,
 ): Promise<TaskData> {
-  const keys = await keysOf(all);
-  const allowed = all.filter((_, i) => !judged.has(keys[i]!));
+  const unjudged = async (rows: readonly Row[]) => {
+    const keys = await keysOf(rows);
+    return rows.filter((_, i) => !judged.has(keys[i]!));
+  };
+  const allowed = await unjudged(all);
   const { limit } = spec.common;
   const order = random(seed).fork("limit").permutation(allowed.length);
   const kept = limit === null ? allowed : Array.from(order.subarray(0, limit).sort(), (i) => allowed[i]!);
@@ -169,11 +222,14 @@ async function finished(
     throw new InputError(
       `${kept.length} training rows are left; a joint training needs 4 at least, some of them to choose the epoch`,
     );
-  const parts = splitDataset(kept, { fraction: validation, seed });
+  const { labels, isTagged = false } = kindOf(spec.kind);
   const of = (numbers: Int32Array) => Array.from(numbers, (i) => kept[i]!);
-  const [train, rest] = [of(parts.train), of(parts.test)];
-  const classes = kindOf(spec.kind).labels === "none" ? [] : sortedClasses(train.map(({ label }) => label));
-  const isKnown = ({ label }: Row) => classes.length === 0 || classes.includes(label!);
+  const parts = official === null ? splitDataset(kept, { fraction: validation, seed }) : null;
+  const train = (parts ? of(parts.train) : kept).flatMap(inPieces);
+  const rest = (parts ? of(parts.test) : await unjudged(official!)).flatMap(inPieces);
+  const named = isTagged ? train.flatMap(({ tokens }) => tokens!.tags!) : train.map(({ label }) => label);
+  const classes = labels === "none" ? [] : sortedClasses(named);
+  const isKnown = ({ label }: Row) => isTagged || classes.length === 0 || classes.includes(label!);
   const held = rest.filter(isKnown);
   const stranger = test.find((row) => !isKnown(row));
   if (stranger)
@@ -203,6 +259,7 @@ async function finished(
 
 /** Identities by which rows of different tasks are known to be the same. */
 async function keysOf(rows: readonly Row[]): Promise<string[]> {
+  if (rows[0]?.tokens) return rows.map(({ tokens }) => `text ${normalisedText(tokens!.texts.join(" "))}`);
   if (rows[0]?.input.kind === "text") return inputKeys(rows);
   const keys: string[] = [];
   for (const { input } of rows)

@@ -21,7 +21,7 @@ describe("TASKS.json", () => {
     ]);
     expect(tasks[0]!.reading.text).toBe("message");
     expect(tasks[0]!.common.lossWeight).toBe(2);
-    expect(tasks[1]!.settings).toEqual({ masked: 0.2 });
+    expect(tasks[1]!.settings).toEqual({ masked: 0.2, words: 1000 });
   });
 
   test("takes weightings with settings; those that compare all tasks have them together", () => {
@@ -59,7 +59,7 @@ describe("TASKS.json", () => {
     [
       "an unknown kind",
       task({ kind: "parsing", data: "x" }),
-      /task "topic": kind "parsing" is none of classification, mlm, word-frequency/,
+      /task "topic": kind "parsing" is none of classification, mlm, tagging, word-frequency/,
     ],
     ["no data", task({}), /task "topic": data is missing/],
     [

@@ -6,13 +6,16 @@ import {
   type Options,
   resolveSettings,
   type Settings,
+  taggerEncoders,
   taskSamplers,
 } from "@graft-ml/core";
 import { dataOptions } from "../data/format.ts";
 import { architectureOf } from "../sources/index.ts";
+import { namesVectors } from "../sources/vectors.ts";
 import { fineTuneOptions } from "../training/index.ts";
 import type { TaskKind } from "./kind.ts";
 import * as kinds from "./kinds/index.ts";
+import { sentenceOptions } from "./sentence-trunk.ts";
 
 /** TASKS.json as it was understood; see docs/multitask.md. */
 export interface TasksFile {
@@ -67,13 +70,19 @@ export const trainingOptions = {
     default: null,
     min: 0,
     max: 10,
-    about: "greatest learning rate (1e-3 from nothing, 1e-4 on a pretrained network)",
+    about:
+      "greatest learning rate (1e-3 from nothing, 1e-4 on a pretrained network, 3e-3 on a tagger's trunk)",
   },
   batchSize: { ...batchSize, default: 32 },
   weightDecay,
   warmup,
   clip,
-  ema,
+  ema: {
+    ...ema,
+    default: null,
+    about:
+      "share of a running average of weights; 0 for none, the default but for a tagger's trunk: there over the last twentieth of the steps",
+  },
   patience,
   validation: {
     type: "number",
@@ -232,10 +241,8 @@ function trunkChoice(given: unknown, path: string): TrunkChoice {
     );
   const trunk = fields(where, given, ["arch", "options", "backbone", "depth", "maxLength"]);
   const { arch = null, backbone = null, options = {}, depth = null, maxLength = null } = trunk;
-  if ((arch === null) === (backbone === null))
-    throw new InputError(
-      `${where}: either arch or backbone was expected, got ${arch === null ? "neither" : "both"}`,
-    );
+  if (arch === null && backbone === null)
+    throw new InputError(`${where}: either arch or backbone was expected, got neither`);
   const text = (field: string, value: unknown) => {
     if (typeof value === "string" && value !== "") return value;
     throw new InputError(`${where}: ${field} must be text, got ${JSON.stringify(value)}`);
@@ -245,10 +252,21 @@ function trunkChoice(given: unknown, path: string): TrunkChoice {
     throw new InputError(`${where}: ${field} must be a whole number, got ${JSON.stringify(value)}`);
   };
   const settings = objectAt(`${where}: options`, options);
+  const encoder = arch !== null && Object.hasOwn(taggerEncoders, arch as string);
   if (arch !== null)
-    resolveSettings(`${where}: options`, architectureOf(text("arch", arch)).options, settings);
+    resolveSettings(
+      `${where}: options`,
+      encoder ? sentenceOptions : architectureOf(text("arch", arch)).options,
+      settings,
+    );
   else if (Object.keys(settings).length > 0)
     throw new InputError(`${where}: options are of an arch; a backbone has none`);
+  if (arch !== null && backbone !== null && !(encoder && namesVectors(text("backbone", backbone))))
+    throw new InputError(
+      `${where}: either arch or backbone was expected, got both; only a tagger's encoder (${Object.keys(taggerEncoders).join(", ")}) goes with a backbone, which is vectors:FILE`,
+    );
+  if (arch === null && namesVectors(text("backbone", backbone)))
+    throw new InputError(`${where}: word vectors need an encoder; add "arch": "bilstm"`);
   if (arch !== null && depth !== null)
     throw new InputError(`${where}: depth is of a backbone; of an arch every layer is trained`);
   return {
@@ -262,11 +280,9 @@ function trunkChoice(given: unknown, path: string): TrunkChoice {
 
 /** A path is relative to TASKS.json; `hf:…`, `builtin:…` and the like are none. */
 function besideFile(spec: string, path: string): string {
-  return /^(hf|builtin|vectors|none)(:|$)/.test(spec)
-    ? spec
-    : spec.startsWith("run:")
-      ? `run:${resolve(dirname(path), spec.slice(4))}`
-      : resolve(dirname(path), spec);
+  if (/^(hf|builtin|none)(:|$)/.test(spec)) return spec;
+  const [, scheme = "", rest = ""] = /^(run:|vectors:)?(.*)$/s.exec(spec) ?? [];
+  return `${scheme}${resolve(dirname(path), rest)}`;
 }
 
 function choiceAt(

@@ -11,6 +11,8 @@ import {
 import { type Backbone, resolveBackbone } from "../backbones/index.ts";
 import { architectureSource, openArchitecture } from "../sources/index.ts";
 import { modelOf, networkSource } from "../sources/network.ts";
+import { unitOf } from "./sentence-rows.ts";
+import { openSentences, type SentenceTrunk, sentenceModel, takesSentences } from "./sentence-trunk.ts";
 import type { TrunkChoice } from "./tasks-file.ts";
 
 /** The network that all tasks share. */
@@ -25,6 +27,10 @@ export interface Trunk {
   readonly trained: ReadonlySet<string>;
   /** Whether batch normalizations use the batch and learn their statistics: where nothing is pretrained. */
   readonly learnsStatistics: boolean;
+  /** What it is as a tagger's trunk, which takes sentences of tokens; null for other networks. */
+  readonly sentences: SentenceTrunk | null;
+  /** Greatest learning rate where nobody says. */
+  readonly rate: number;
   readonly name: string;
   readonly notes: readonly string[];
 }
@@ -47,9 +53,35 @@ const VOCABULARY = 8000;
 /** Opens the trunk that TASKS.json names: an architecture with fresh weights, or a pretrained network. */
 export async function openTrunk(options: TrunkOptions): Promise<Trunk> {
   const { choice, modality, runtime } = options;
+  if (await takesSentences(choice)) return await sentenceTrunk(options);
   return choice.backbone === null
     ? await drawnTrunk(options)
     : await pretrainedTrunk(choice, choice.backbone, modality, runtime);
+}
+
+/** A tagger's network below its heads. */
+async function sentenceTrunk({ choice, training, random }: TrunkOptions): Promise<Trunk> {
+  const tagged = training.filter(({ tokens }) => tokens?.tags);
+  const sentences = await openSentences({ choice, training, unit: unitOf(tagged), random });
+  const opened = sentences.open(null, false);
+  const { states } = opened.at;
+  opened.builder.graph.outputs = [
+    Object.assign(states, { dtype: "float32", shape: ["batch", "length", opened.at.width] }),
+  ];
+  const { name } = sentences.backbone;
+  return {
+    model: sentenceModel(opened, sentences),
+    backbone: sentences.backbone,
+    modality: "text",
+    preprocessor: sentences.preprocessor,
+    layer: opened.at.name,
+    trained: new Set(),
+    learnsStatistics: false,
+    sentences,
+    rate: 3e-3,
+    name,
+    notes: sentences.notes,
+  };
 }
 
 async function drawnTrunk(options: TrunkOptions): Promise<Trunk> {
@@ -72,6 +104,8 @@ async function drawnTrunk(options: TrunkOptions): Promise<Trunk> {
     layer: source.layer,
     trained: new Set(learntNames(model)),
     learnsStatistics: true,
+    sentences: null,
+    rate: 1e-3,
     name: choice.arch!,
     notes: [`${choice.arch}: every weight was drawn anew`],
   };
@@ -109,6 +143,8 @@ async function pretrainedTrunk(
     layer: source.layer,
     trained: new Set(trained),
     learnsStatistics: false,
+    sentences: null,
+    rate: 1e-4,
     name: backbone.name,
     notes: [...source.notes, `${backbone.name}: the upper ${depth} of ${groups.length} blocks are trained`],
   };

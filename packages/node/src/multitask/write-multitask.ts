@@ -1,20 +1,17 @@
 import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { wilsonInterval, writeModel } from "@graft-ml/core";
+import { writeModel } from "@graft-ml/core";
 import type { Curves } from "../report/index.ts";
-import { trainingCounts } from "../runs/baselines.ts";
 import { jsonText, runFiles, writeWhole } from "../runs/folder.ts";
-import { groupsOf } from "../runs/open-run.ts";
-import { jsonLine, predictionsOf } from "../runs/predictions.ts";
-import { surestErrors } from "../runs/report-of.ts";
 import { type MultitaskConfig, outputModel, type TaskConfig } from "../runs/task-config.ts";
 import { VERSION } from "../version.ts";
 import { renderMultitaskCard } from "./card.ts";
 import type { AuxiliaryMetrics, MultitaskMetrics, TaskMetrics } from "./metrics.ts";
 import type { MultitaskOutcome } from "./multitask-run.ts";
 import { type MultitaskReport, renderMultitask } from "./page.ts";
-import { BATCH, type MultitaskProof, type TaskProof } from "./prove-tasks.ts";
+import { BATCH } from "./prove-classes.ts";
+import type { MultitaskProof, TaskProof } from "./prove-tasks.ts";
 import { kindOf } from "./tasks-file.ts";
 
 /** Writes every file of the RUN, each whole, and metrics.json last. */
@@ -37,17 +34,14 @@ export async function writeMultitask(
     : [[runFiles.model, whole] as const];
   const config = configOf(outcome, proof, new Map(files), split);
   const metrics = metricsOf(outcome, proof, options.seconds);
-  const report = await reportOf(outcome, proof, metrics, options);
-  const predictions = proof.tasks.flatMap(({ task, test, probabilities }) =>
-    predictionsOf(test, probabilities, task.data.classes).map(
-      (one) => `${JSON.stringify({ task: task.name, ...JSON.parse(jsonLine(one)) })}\n`,
-    ),
-  );
-  const golden = { tasks: Object.fromEntries(proof.tasks.map(({ task, golden: one }) => [task.name, one])) };
+  const report = reportOf(outcome, proof, metrics, options);
+  const predictions = proof.tasks.flatMap((one) => one.predictions.map((line) => `${line}\n`));
+  const golden = { tasks: Object.fromEntries(proof.tasks.map((one) => [one.task.name, one.golden])) };
   const content: readonly (readonly [name: string, content: string | Uint8Array])[] = [
     ...files,
     [runFiles.config, jsonText(config)],
     ...Object.entries(outcome.trunk.preprocessor.files()),
+    ...proof.tasks.flatMap((one) => Object.entries(one.files)),
     [runFiles.golden, jsonText(golden)],
     [runFiles.predictions, predictions.join("")],
     [runFiles.reportData, jsonText(report)],
@@ -77,20 +71,15 @@ function configOf(
     graft: VERSION,
     task: "multi-task",
     tasks: Object.fromEntries(
-      tasks.map(({ task: { name: own, data, open }, kept }): [string, TaskConfig] => {
-        const { classes, train, modality, spec: asked } = data;
+      tasks.map(({ task: { name: own, data, open }, kept, config }): [string, TaskConfig] => {
         const model = split ? taskFile(own) : runFiles.model;
         return [
           own,
           {
-            kind: asked.kind,
-            task: modality === "image" ? "image-classification" : "text-classification",
-            id2label: Object.fromEntries(classes.map((label, c) => [String(c), label])),
-            label2id: Object.fromEntries(classes.map((label, c) => [label, c])),
+            kind: data.spec.kind,
+            ...config,
             layer: open.layer,
-            method: kept === "joint" ? "joint" : "alone",
-            head: "linear",
-            trainingCounts: trainingCounts(train, classes),
+            method: kept,
             file: model,
             output: own,
             sha256: sha256Of(files.get(model)!),
@@ -118,7 +107,7 @@ function metricsOf(
   seconds: number,
 ): MultitaskMetrics {
   const gains = proof.tasks.flatMap((one) =>
-    one.alone ? [(one.joint.accuracy - one.alone.accuracy) / one.alone.accuracy] : [],
+    one.metrics.alone ? [(one.metrics.joint - one.metrics.alone) / one.metrics.alone] : [],
   );
   const auxiliary = tasks.filter(({ data }) => kindOf(data.spec.kind).labels === "none");
   return {
@@ -126,26 +115,15 @@ function metricsOf(
     tasks: Object.fromEntries(
       proof.tasks.map((one): [string, TaskMetrics] => {
         const { name, data, open, baseline } = one.task;
-        const most = trainingCounts(data.train, data.classes).reduce(
-          (best, count, c, all) => (count > all[best]! ? c : best),
-          0,
-        );
-        const right = one.alone && Math.round(one.alone.accuracy * one.alone.n);
         return [
           name,
           {
             kind: data.spec.kind,
             classes: data.classes,
-            rows: { train: data.train.length, heldOut: data.held.length, test: one.test.length },
+            rows: { train: data.train.length, heldOut: data.held.length, test: data.test.length },
             layer: open.layer,
             kept: one.kept,
-            test: one.scores,
-            joint: one.joint.accuracy,
-            alone: one.alone?.accuracy ?? null,
-            aloneInterval:
-              right === null || groupsOf(one.test) !== null ? null : wilsonInterval(right, one.alone!.n),
-            gain: one.gain,
-            majority: one.labels.filter((label) => label === most).length / one.labels.length,
+            ...one.metrics,
             heldOut: {
               joint: joint.held.get(name)!,
               alone: alone.get(name)?.held.get(name) ?? null,
@@ -185,25 +163,26 @@ function metricsOf(
   };
 }
 
-async function reportOf(
+function reportOf(
   outcome: MultitaskOutcome,
   proof: MultitaskProof,
   metrics: MultitaskMetrics,
   { command }: { readonly command: string },
-): Promise<MultitaskReport> {
+): MultitaskReport {
   const { file, tasks, trunk } = outcome;
-  const sections = [];
-  for (const one of proof.tasks) {
+  const sections = proof.tasks.map((one) => {
     const { name, data } = one.task;
-    sections.push({
+    const { errors, worst, notes } = one.shown;
+    return {
       name,
       source: basename(data.source),
       metrics: metrics.tasks[name]!,
       curves: curvesOf(outcome, one),
-      errors: await surestErrors(one.test, one.probabilities, one.labels, data.classes),
-      notes: data.notes,
-    });
-  }
+      errors,
+      worst,
+      notes: [...data.notes, ...notes],
+    };
+  });
   return {
     version: 1,
     kind: "multi-task",
@@ -231,7 +210,7 @@ function curvesOf({ tasks, joint, alone }: MultitaskOutcome, { task }: TaskProof
   return {
     title: "Held-out rows",
     x: "epochs",
-    y: "loss",
+    y: task.open.openScorer ? task.open.measure : "loss",
     isLogarithmic: false,
     series: [
       { name: "joint", points: line(joint.epochs, place) },

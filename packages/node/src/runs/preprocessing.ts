@@ -3,6 +3,11 @@ import type { JsonObject } from "../backbones/index.ts";
 import { graphInputs } from "../backbones/inputs.ts";
 import { imagePreprocessor } from "../images/index.ts";
 import {
+  readSentenceFormat,
+  SENTENCES_FILE,
+  sentencePreprocessor,
+} from "../tagging/sentence-preprocessor.ts";
+import {
   readTfidfPreprocessor,
   readWordsPreprocessor,
   TFIDF_FILE,
@@ -29,6 +34,10 @@ export async function runPreprocessor(
   }
   if (backbone.sha256 === null && inputs.some(({ name }) => name === "feature_ids"))
     return readTfidfPreprocessor(Buffer.from(await readRunBytes(folder, TFIDF_FILE)).toString("utf8"));
+  if (inputs.some(({ name }) => name === "lengths"))
+    return sentencePreprocessor(
+      readSentenceFormat(Buffer.from(await readRunBytes(folder, SENTENCES_FILE)).toString("utf8")),
+    );
   if (inputs.some(({ name }) => name === "word_ids"))
     return readWordsPreprocessor(Buffer.from(await readRunBytes(folder, WORDS_FILE)).toString("utf8"));
   const json = (await readRunJson(folder, "tokenizer.json")) as JsonObject;

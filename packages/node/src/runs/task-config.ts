@@ -1,4 +1,13 @@
-import { cloneModel, InputError, type Model, prune } from "@graft-ml/core";
+import {
+  cloneModel,
+  InputError,
+  type Model,
+  prune,
+  type Scheme,
+  type TaggerSpec,
+  type TagHead,
+  type Unit,
+} from "@graft-ml/core";
 import type { RunConfig } from "./config.ts";
 
 /** config.json of a RUN that has several tasks over one trunk. */
@@ -26,6 +35,12 @@ export type TaskConfig = Pick<
   /** The model's file and the output that is the task's. */
   readonly file: string;
   readonly output: string;
+  /** Of a task that tags: its tags as the network has them, its head, and the file with the words it was trained on. */
+  readonly tagger?: Pick<TaggerSpec, "tags" | "scheme" | "head"> & { readonly words: string };
+  /** Of a task that tags: the scheme that tags are written in, what tokens are, and what was said of columns. */
+  readonly scheme?: Scheme | null;
+  readonly unit?: Unit;
+  readonly column?: string | null;
 };
 
 /** A file and an output that one task of a RUN has; null where the RUN has one task only. */
@@ -67,14 +82,20 @@ export function taskConfig(
   };
 }
 
+/** A head whose outputs are called as those of a task of that name are. */
+export function taggerHead(head: TagHead, task: string): TagHead {
+  return { ...head, outputs: { logits: task, transitions: `${task}.transitions` } };
+}
+
 /** The part of a network that gives one output. Throws an InputError where there is none of that name. */
 export function outputModel(model: Model, name: string): Model {
   const copy = cloneModel(model);
-  const output = copy.graph.outputs.find((one) => one.name === name);
-  if (!output)
+  // A task's further outputs have its name before a dot.
+  const outputs = copy.graph.outputs.filter((one) => one.name === name || one.name.startsWith(`${name}.`));
+  if (outputs[0]?.name !== name)
     throw new InputError(
       `the model has no output "${name}"; it has ${copy.graph.outputs.map((one) => one.name).join(", ")}`,
     );
-  copy.graph.outputs = [output];
+  copy.graph.outputs = outputs;
   return { ...copy, graph: prune(copy.graph, { inputs: true }) };
 }

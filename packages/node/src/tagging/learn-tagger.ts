@@ -259,7 +259,7 @@ export function tensorsOf(model: Uint8Array): ReadonlyMap<string, Tensor> {
 }
 
 /** F1 of spans, or the accuracy, of tags of held-out sentences. */
-function heldScore(
+export function heldScore(
   held: readonly Sentence[],
   tagged: readonly Tagged[],
   spec: TaggerSpec,

@@ -8,9 +8,13 @@ import {
   schemeOf,
   type Tagged,
   type TaggerSpec,
+  taggerOf,
+  writeModel,
 } from "@graft-ml/core";
 import { readRunBytes, readRunJson, runFiles } from "../runs/folder.ts";
-import { readTaggerConfig, type TaggerConfig, WORDS_FILE } from "./config.ts";
+import { outputModel } from "../runs/task-config.ts";
+import { takingOwn } from "../runtime/index.ts";
+import { readTaggerConfig, type TaggerConfig } from "./config.ts";
 import { type TaggingTest, tagTest, writtenTags } from "./metrics.ts";
 import type { Sentence } from "./sentences.ts";
 
@@ -32,6 +36,10 @@ export interface GoldenSentence {
   readonly tokens: readonly string[];
   readonly tags: readonly string[];
   readonly probabilities: readonly number[];
+}
+
+interface Golden {
+  readonly sentences: readonly GoldenSentence[];
 }
 
 /** A tagger that Graft trained, ready to tag. */
@@ -63,21 +71,27 @@ export interface TaggingReplay {
 /** Largest difference of a probability that passes. */
 export const TOLERANCE = 1e-3;
 
-/** Opens a RUN folder that tags; its model must be the one that was written with its config.json. */
+/**
+ * Opens a RUN folder that tags; its model must be the one that was written with its config.json. Of a RUN with several tasks,
+ * `task` names the one that is wanted.
+ */
 export async function openTaggerRun(
   folder: string,
-  { runtime }: { readonly runtime: Runtime },
+  { runtime, task = null }: { readonly runtime: Runtime; readonly task?: string | null },
 ): Promise<TaggerRun> {
-  const { config, spec } = await readTaggerConfig(folder);
-  const bytes = await readRunBytes(folder, runFiles.model);
+  const { config, spec, file, words, task: own } = await readTaggerConfig(folder, task);
+  const bytes = await readRunBytes(folder, file);
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   if (sha256 !== config.sha256)
     throw new InputError(
-      `${folder}/${runFiles.model} is not the model of this run: its sha256 is ${sha256.slice(0, 12)}…, config.json says ${config.sha256.slice(0, 12)}…; train again or restore the file`,
+      `${folder}/${file} is not the model of this run: its sha256 is ${sha256.slice(0, 12)}…, config.json says ${config.sha256.slice(0, 12)}…; train again or restore the file`,
     );
-  readModel(bytes, { source: `${folder}/${runFiles.model}` });
-  const tagger = await openTagger(spec, bytes, runtime);
-  const seen = new Set(new TextDecoder().decode(await readRunBytes(folder, WORDS_FILE)).split("\n"));
+  const whole = readModel(bytes, { source: `${folder}/${file}` });
+  const tagger =
+    own === null
+      ? await openTagger(spec, bytes, runtime)
+      : taggerOf(spec, takingOwn(await runtime.load(writeModel(outputModel(whole, own)))));
+  const seen = new Set(new TextDecoder().decode(await readRunBytes(folder, words)).split("\n"));
   const both = async (sentences: readonly (readonly string[])[], options: TagRunOptions = {}) => {
     const tagged = await tagger.tag(sentences, { probabilities: true, ...options });
     options.signal?.throwIfAborted();
@@ -111,7 +125,10 @@ export async function openTaggerRun(
       });
     },
     async verify() {
-      const golden = (await readRunJson(folder, runFiles.golden)) as { sentences: GoldenSentence[] };
+      const read = (await readRunJson(folder, runFiles.golden)) as Golden & {
+        tasks?: Record<string, Golden>;
+      };
+      const golden = own === null ? read : read.tasks![own]!;
       const again = await run.tag(golden.sentences.map(({ tokens }) => tokens));
       let largest = 0;
       const drifted: TaggingReplay["drifted"][number][] = [];

@@ -5,7 +5,7 @@ import { percent, percents, points, pointsRange, whole } from "../report/format.
 import { type Content, html, Markup } from "../report/markup.ts";
 import { factTable, section, timingTable } from "../report/sections.ts";
 import { STYLE } from "../report/style.ts";
-import type { TaggingMetrics } from "./metrics.ts";
+import type { TaggingMetrics, TaggingTest } from "./metrics.ts";
 import type { TaggedSentence } from "./open-tagger-run.ts";
 import type { Sentence } from "./sentences.ts";
 
@@ -79,7 +79,7 @@ const POLICY =
   "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /** Tokens: right spans, missed, wrong and invented ones each have a look. */
-const TOKEN_STYLE = `
+export const TOKEN_STYLE = `
 .sentence{line-height:2.3}.sentence span{display:inline-block;padding:0 .25em;margin:0 .06em;border-radius:4px;line-height:1.35;vertical-align:top}
 .sentence i{display:block;font-style:normal;font-size:.68rem;color:var(--soft);line-height:1.1}
 .sentence .hit{background:color-mix(in srgb,var(--good) 20%,transparent)}.sentence .miss{background:color-mix(in srgb,var(--wrong) 26%,transparent)}
@@ -112,7 +112,7 @@ ${new Markup(`<style>${STYLE}${TOKEN_STYLE}</style>`)}
 ${transfer !== null && html`<p class="headline"><span class="verdict ${{ helps: "helps", hurts: "hurts", "no evidence": "doubt" }[transfer.verdict]}">transfer ${transfer.verdict === "no evidence" ? "unproven" : transfer.verdict}</span> ${points(transfer.gain)} over the same network from nothing (95% interval ${pointsRange(transfer.interval)}).</p>`}
 </header>
 <div class="grid-2">
-${section("Scores on the test part", scoreTable(report))}
+${section("Scores on the test part", tagScores(metrics.test))}
 ${section(
   "Against the baselines",
   barChart([
@@ -143,8 +143,8 @@ ${section("To do it again", html`<pre>${report.command}</pre>`, factTable(Object
   return page.text;
 }
 
-function scoreTable({ metrics }: TaggingReport): Markup {
-  const { test } = metrics;
+/** Scores of tagged sentences with their intervals. */
+export function tagScores(test: TaggingTest): Markup {
   const rows: [string, Content][] = [
     [
       "accuracy by token",
@@ -176,7 +176,8 @@ function table(head: readonly string[], rows: readonly (readonly Content[])[]): 
   return html`<div class="scroll"><table><thead><tr>${head.map((name, i) => html`<th${i > 0 && html` class="n"`}>${name}</th>`)}</tr></thead><tbody>${rows.map((cells) => html`<tr>${cells.map((cell, i) => html`<td${i > 0 && html` class="n"`}>${cell}</td>`)}</tr>`)}</tbody></table></div>`;
 }
 
-function spanTable(spans: NonNullable<TaggingMetrics["test"]["spans"]>): Markup {
+/** A row for each type of span. */
+export function spanTable(spans: NonNullable<TaggingMetrics["test"]["spans"]>): Markup {
   return table(
     ["type", "precision", "recall", "F1", "spans"],
     spans.perType.map(({ type, precision, recall, f1, gold }) => [
@@ -189,7 +190,8 @@ function spanTable(spans: NonNullable<TaggingMetrics["test"]["spans"]>): Markup 
   );
 }
 
-function tagTable(tags: TaggingMetrics["test"]["perTag"]): Markup {
+/** A row for each tag. */
+export function tagTable(tags: TaggingMetrics["test"]["perTag"]): Markup {
   return table(
     ["tag", "precision", "recall", "F1", "tokens"],
     tags.map(({ name, precision, recall, f1, support }) => [
@@ -202,7 +204,8 @@ function tagTable(tags: TaggingMetrics["test"]["perTag"]): Markup {
   );
 }
 
-function confusedTable(confused: TaggingMetrics["test"]["confused"]): Markup {
+/** Which tags were given for which. */
+export function confusedTable(confused: TaggingMetrics["test"]["confused"]): Markup {
   return table(
     ["should be → was given", "tokens"],
     confused
@@ -214,7 +217,8 @@ function confusedTable(confused: TaggingMetrics["test"]["confused"]): Markup {
   );
 }
 
-function sentenceBox({ where, tokens, gold, predicted }: WorstSentence): Markup {
+/** A sentence with what was asked and given at each token. */
+export function sentenceBox({ where, tokens, gold, predicted }: WorstSentence): Markup {
   const hasSpans = spansOf(gold).length + spansOf(predicted).length > 0;
   return html`<p class="sentence">${tokens.map((token, t) => {
     const [asked, given] = [gold[t]!, predicted[t]!];

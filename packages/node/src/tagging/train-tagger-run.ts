@@ -349,11 +349,10 @@ function configOf(
   },
 ): TaggerConfig {
   const { scheme, train, backbone, arch, seed, column } = about;
-  const counts = new Map<string, number>();
+  const counts = tagCounts(train);
   let [letters, tokens] = [0, 0];
   for (const { tokens: own } of train)
-    for (const [t, token] of own.texts.entries()) {
-      counts.set(own.tags![t]!, (counts.get(own.tags![t]!) ?? 0) + 1);
+    for (const token of own.texts) {
       letters += [...token].length;
       tokens++;
     }
@@ -383,6 +382,14 @@ function configOf(
     batchSize: 1,
     sha256: createHash("sha256").update(model).digest("hex"),
   };
+}
+
+/** Tokens of each tag. */
+export function tagCounts(sentences: readonly Sentence[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { tokens } of sentences)
+    for (const tag of tokens.tags!) counts.set(tag, (counts.get(tag) ?? 0) + 1);
+  return counts;
 }
 
 /** Tags of the test part that training never saw: they are errors whatever the model says. */

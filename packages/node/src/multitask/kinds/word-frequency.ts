@@ -1,7 +1,9 @@
-import { build, cloneModel, float32, int64 } from "@graft-ml/core";
+import { build, cloneModel, float32, int64, type TagHead } from "@graft-ml/core";
 import { withHeadNames } from "../head-names.ts";
 import type { KindContext, OpenTask, TaskKind } from "../kind.ts";
+import { overSentences } from "../sentence-trunk.ts";
 import { tokenRows } from "../token-rows.ts";
+import { tokenLossScorer, tokenTask } from "../token-task.ts";
 
 /**
  * How often each token occurs in the training texts, ⌊log count⌋, from the token in its context (Plank, Søgaard and Goldberg
@@ -15,7 +17,52 @@ export const wordFrequency: TaskKind = {
   open,
 };
 
-async function open({ name, trunk, layer, rows, trained, inputs }: KindContext): Promise<OpenTask> {
+async function open(context: KindContext): Promise<OpenTask> {
+  return context.trunk.sentences ? ofWords(context) : await ofTokens(context);
+}
+
+/** Over a tagger's trunk: words as they are written. */
+function ofWords(context: KindContext): OpenTask {
+  const { name, layer, rows, trained, random } = context;
+  const counts = new Map<string, number>();
+  for (const { tokens } of rows.slice(0, trained))
+    for (const word of tokens!.texts) counts.set(word, (counts.get(word) ?? 0) + 1);
+  const binOf = (word: string) => Math.floor(Math.log(counts.get(word) ?? 1));
+  const bins =
+    1 + [...counts.values()].reduce((most, count) => Math.max(most, Math.floor(Math.log(count))), 0);
+  const head: TagHead = { name: `heads.${name}`, kind: "softmax", tags: bins };
+  const classes = rows.map(({ tokens }) => Int32Array.from(tokens!.texts, binOf));
+  const options = {
+    ...overSentences("word-frequency", context),
+    ...{ layer, head, random, labels: (row: number) => classes[row]! },
+  };
+  const task = tokenTask(options);
+  return {
+    ...task,
+    measure: MEASURE,
+    openScorer: (runtime, held) => tokenLossScorer(task, options, { runtime, rows: held }),
+    async baseline() {
+      const shares = new Float64Array(bins).fill(1);
+      for (const own of classes.slice(0, trained)) for (const bin of own) shares[bin]!++;
+      return blindLoss(
+        shares,
+        classes.slice(trained).flatMap((own) => Array.from(own)),
+      );
+    },
+  };
+}
+
+const MEASURE = "mean cross-entropy of a token's frequency class, in nats";
+
+/** Cross-entropy of classes guessed by how often each is met. */
+function blindLoss(shares: Float64Array, classes: readonly number[]): number {
+  const total = shares.reduce((sum, one) => sum + one, 0);
+  return (
+    classes.reduce((loss, one) => loss - Math.log(shares[one]! / total), 0) / Math.max(1, classes.length)
+  );
+}
+
+async function ofTokens({ name, trunk, layer, rows, trained, inputs }: KindContext): Promise<OpenTask> {
   const made = tokenRows(trunk.model, layer);
   const counts = new Map<number, number>();
   const tokensOf = async (row: number) => {
@@ -47,7 +94,7 @@ async function open({ name, trunk, layer, rows, trained, inputs }: KindContext):
   return {
     model: withHeadNames(model, trunk.model, name),
     layer: made.layer,
-    measure: "mean cross-entropy of a token's frequency class, in nats",
+    measure: MEASURE,
     loss(g, graph, input) {
       const [rowsOf, length] = graph.inputs.find(({ name: one }) => one === "input_ids")!.shape as [
         number,
@@ -85,15 +132,10 @@ async function open({ name, trunk, layer, rows, trained, inputs }: KindContext):
     async baseline() {
       const shares = new Float64Array(bins).fill(1);
       for (const [id, count] of counts) shares[binOf(id)]! += count;
-      const total = shares.reduce((sum, one) => sum + one, 0);
-      let loss = 0;
-      let seen = 0;
+      const held: number[] = [];
       for (let row = trained; row < rows.length; row++)
-        for (const id of await tokensOf(row)) {
-          loss -= Math.log(shares[Math.min(bins - 1, binOf(id))]! / total);
-          seen++;
-        }
-      return loss / Math.max(1, seen);
+        for (const id of await tokensOf(row)) held.push(Math.min(bins - 1, binOf(id)));
+      return blindLoss(shares, held);
     },
   };
 }

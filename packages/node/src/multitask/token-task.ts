@@ -1,0 +1,104 @@
+import {
+  appendTagHead,
+  cloneModel,
+  type Feeds,
+  headLoss,
+  headOutputs,
+  headTargets,
+  type Model,
+  type Random,
+  type Runtime,
+  type TagHead,
+} from "@graft-ml/core";
+import { boundNetwork } from "./bound-network.ts";
+import type { OpenTask } from "./kind.ts";
+import type { LossScorer } from "./loss-scorer.ts";
+import type { TaskInputs } from "./sentence-inputs.ts";
+import { learntNames, type SentenceTrunk, sentenceModel } from "./sentence-trunk.ts";
+
+/** What a task that has a class for each token is made of. */
+export interface TokenTaskOptions {
+  readonly sentences: SentenceTrunk;
+  readonly layer: string | null;
+  readonly head: TagHead;
+  readonly inputs: TaskInputs & Required<Pick<TaskInputs, "batches">>;
+  readonly random: Random;
+  /** Class numbers of a row's tokens; a negative one has none. */
+  labels(row: number, epoch: number | null): Int32Array;
+  /** Changes what a batch is fed. */
+  changed?(feeds: Feeds, rows: Int32Array, epoch: number | null): Feeds;
+}
+
+/** A head for each token on a tagger's trunk: its networks, loss and feeds. */
+export type TokenTask = Pick<OpenTask, "model" | "training" | "learns" | "layer" | "loss" | "feeds">;
+
+/** Puts a head for tokens on a tagger's trunk. */
+export function tokenTask({
+  sentences,
+  layer,
+  head,
+  inputs,
+  random,
+  labels,
+  changed = (feeds) => feeds,
+}: TokenTaskOptions): TokenTask {
+  const network = (isTraining: boolean): { model: Model; layer: string } => {
+    const opened = sentences.open(layer, isTraining);
+    appendTagHead(opened.builder, opened.at.states, opened.at.width, head, random);
+    return { model: sentenceModel(opened, sentences), layer: opened.at.name };
+  };
+  const { model, layer: at } = network(false);
+  const { model: training } = network(true);
+  return {
+    model,
+    training,
+    layer: at,
+    learns: learntNames(training, sentences),
+    loss(g, graph, input) {
+      const [rows, length] = graph.inputs.find(({ name }) => name === "word_ids")!.shape as [number, number];
+      return headLoss(g, graph, input, head, { rows, length });
+    },
+    async feeds(members, count, epoch) {
+      const given = changed(await inputs.feeds(members, epoch), members, epoch);
+      const [rows, length] = given.word_ids!.shape as [number, number];
+      const own = Array.from(members.subarray(0, count), (row) => labels(row, epoch));
+      return { ...given, ...headTargets(head, own, { rows, length }) };
+    },
+  };
+}
+
+/** Mean cross-entropy of the tokens of rows that have a class, of a head that scores each by itself. */
+export async function tokenLossScorer(
+  task: TokenTask,
+  { inputs, labels, head, changed = (feeds) => feeds }: TokenTaskOptions,
+  { runtime, rows }: { readonly runtime: Runtime; readonly rows: Int32Array },
+): Promise<LossScorer> {
+  const { session, set } = await boundNetwork(cloneModel(task.model), task.learns!, runtime);
+  const batches = inputs.batches(rows, null);
+  const { logits } = headOutputs(head);
+  return {
+    async loss(parameters) {
+      await set(parameters);
+      let [sum, seen] = [0, 0];
+      for (const { rows: members, count } of batches) {
+        const feeds = changed(await inputs.feeds(members, null), members, null);
+        const [, length] = feeds.word_ids!.shape as [number, number];
+        const scores = (await session.run(feeds))[logits]!.data as Float32Array;
+        for (const [i, row] of members.subarray(0, count).entries())
+          for (const [t, label] of labels(row, null).entries()) {
+            if (label < 0) continue;
+            const from = (i * length + t) * head.tags;
+            sum -= logShare(scores.subarray(from, from + head.tags), label);
+            seen++;
+          }
+      }
+      return sum / Math.max(1, seen);
+    },
+    close: () => session.close(),
+  };
+}
+
+function logShare(scores: Float32Array, at: number): number {
+  const top = scores.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  return scores[at]! - top - Math.log(scores.reduce((sum, score) => sum + Math.exp(score - top), 0));
+}
