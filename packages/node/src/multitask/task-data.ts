@@ -216,8 +216,12 @@ async function finished(
   };
   const allowed = await unjudged(all);
   const { limit } = spec.common;
-  const order = random(seed).fork("limit").permutation(allowed.length);
-  const kept = limit === null ? allowed : Array.from(order.subarray(0, limit).sort(), (i) => allowed[i]!);
+  const limited = (rows: readonly Row[]) => {
+    if (limit === null) return rows;
+    const order = random(seed).fork("limit").permutation(rows.length);
+    return Array.from(order.subarray(0, limit).sort(), (i) => rows[i]!);
+  };
+  const kept = limited(allowed);
   if (kept.length < 4)
     throw new InputError(
       `${kept.length} training rows are left; a joint training needs 4 at least, some of them to choose the epoch`,
@@ -226,7 +230,7 @@ async function finished(
   const of = (numbers: Int32Array) => Array.from(numbers, (i) => kept[i]!);
   const parts = official === null ? splitDataset(kept, { fraction: validation, seed }) : null;
   const train = (parts ? of(parts.train) : kept).flatMap(inPieces);
-  const rest = (parts ? of(parts.test) : await unjudged(official!)).flatMap(inPieces);
+  const rest = (parts ? of(parts.test) : limited(await unjudged(official!))).flatMap(inPieces);
   const named = isTagged ? train.flatMap(({ tokens }) => tokens!.tags!) : train.map(({ label }) => label);
   const classes = labels === "none" ? [] : sortedClasses(named);
   const isKnown = ({ label }: Row) => isTagged || classes.length === 0 || classes.includes(label!);

@@ -105,7 +105,12 @@ export type TrainingSettings = Settings<typeof trainingOptions>;
 export const commonOptions = {
   layer: { type: "string", default: null, about: "layer of the trunk that the head stands on" },
   lossWeight: { type: "number", default: 1, min: 0, max: 1e6, about: "factor of the task's loss" },
-  limit: { type: "number", default: null, min: 2, about: "most training rows that are taken" },
+  limit: {
+    type: "number",
+    default: null,
+    min: 2,
+    about: "most training rows that are taken, and of an official validation part most rows",
+  },
   shots: { type: "number", default: null, min: 1, about: "labelled training rows a class that are kept" },
   testFraction: {
     type: "number",
