@@ -148,6 +148,7 @@ export {
 } from "./words/evaluate-vectors.ts";
 export { ANALOGY_METHODS, type AnalogyMethod, analogyWords, nearestWords } from "./words/nearest.ts";
 export { VECTOR_STORAGES, type VectorStorage } from "./words/npz-vectors.ts";
+export { PairCounter, PHRASE_MARK, PhraseJoiner, phraseScore } from "./words/phrases.ts";
 export { readWordVectors } from "./words/read-vectors.ts";
 export type { ReadVectorsOptions, VectorsRead } from "./words/row-collector.ts";
 export { type SubwordShape, type Subwords, subwordBuckets } from "./words/subwords.ts";

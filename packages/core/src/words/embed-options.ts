@@ -24,6 +24,19 @@ export const embedOptions = {
   },
   minCount: { type: "number", default: 5, min: 1, about: "words seen less often have no vector" },
   maxWords: { type: "number", default: null, min: 1, about: "the commonest words that get a vector" },
+  phrases: {
+    type: "number",
+    default: 0,
+    min: 0,
+    max: 5,
+    about: "passes that join words which belong together, such as new_york; two join up to four",
+  },
+  phraseThreshold: {
+    type: "number",
+    default: 10,
+    min: 0,
+    about: "how much oftener than by chance two words follow each other to be joined; more is stricter",
+  },
   sample: {
     type: "number",
     default: 1e-4,

@@ -41,6 +41,18 @@ export class WordCounter {
     return number;
   }
 
+  /** The words by number; none for those that were forgotten. */
+  words(): (string | undefined)[] {
+    const words = new Array<string | undefined>(this.#issued);
+    for (const [word, number] of this.#numbers) words[number] = word;
+    return words;
+  }
+
+  /** How often the word of a number came. */
+  countOf(number: number): number {
+    return this.#counts[number]!;
+  }
+
   /** Tokens counted. */
   get total(): number {
     return this.#total;

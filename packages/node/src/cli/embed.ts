@@ -40,7 +40,7 @@ export const embed = command({
       default: "auto",
       of: ["auto", "each", "wrapped"],
       about:
-        "whether each line of a text file is a text, or paragraphs are; auto sees whether lines are wrapped",
+        "whether each line of a text file is a text, or paragraphs are; auto joins lines broken to a width",
     },
     encoding: { type: "string", default: null, about: "encoding of text files (default utf-8)" },
     threads: {

@@ -15,7 +15,8 @@ import {
   wordVectors,
 } from "@graft-ml/core";
 import type { Continued } from "./embed.ts";
-import { type EncodedCorpus, readTokens } from "./encoded-corpus.ts";
+import type { EncodedCorpus } from "./encoded-corpus.ts";
+import { readTokens } from "./numbers.ts";
 
 /** How strongly words may be held: not at all, to hardly moving. */
 const STRENGTHS = [0, 0.01, 0.1, 1];

@@ -5,13 +5,14 @@ import { InputError } from "@graft-ml/core";
 import { readBytes } from "../data/bytes.ts";
 import { type DataSettings, type Format, fileError } from "../data/format.ts";
 import { csv, jsonl, parquet } from "../data/formats.ts";
+import { goesOn } from "./line-breaks.ts";
 
 /** How a corpus is read. */
 export interface CorpusOptions {
   /** Column of the texts in tables. */
   readonly text?: string | null;
   readonly encoding?: string | null;
-  /** Whether a line is a text of its own, or only paragraphs are; "auto" looks whether lines are broken to one width. */
+  /** Whether a line is a text of its own, or only paragraphs are; "auto" joins lines that are broken to a width. */
   readonly lines?: "auto" | "each" | "wrapped";
   readonly onNote?: (note: string) => void;
   readonly signal?: AbortSignal;
@@ -95,40 +96,34 @@ async function* tableTexts(
     if (input.kind === "text") yield input.text;
 }
 
+/** Lines of a text at most. */
+const MOST_LINES = 10_000;
+
 async function* plainTexts(file: CorpusFile, options: CorpusOptions): AsyncGenerator<string, void> {
   const { lines = "auto", onNote = () => {} } = options;
-  let isWrapped: boolean | null = lines === "auto" ? null : lines === "wrapped";
   let paragraph: string[] = [];
+  let isTold = false;
   for await (const block of linesOf(file, options)) {
-    if (isWrapped === null) {
-      isWrapped = areWrapped(block);
-      if (isWrapped)
-        onNote(
-          `${file.name}: its lines are broken to one width, so paragraphs are taken whole (--lines each does not)`,
-        );
-    }
-    if (!isWrapped) {
+    if (lines === "each") {
       yield* block;
       continue;
     }
-    for (const line of block) {
-      if (line.trim() !== "" && paragraph.length < 10_000) paragraph.push(line);
-      else if (paragraph.length > 0) {
-        yield paragraph.join("\n");
-        paragraph = line.trim() === "" ? [] : [line];
-      }
+    const joins = lines === "auto" ? goesOn(block) : null;
+    if (!isTold && joins?.includes(1)) {
+      isTold = true;
+      onNote(
+        `${file.name}: lines that are broken to a width are joined to paragraphs (--lines each does not)`,
+      );
+    }
+    for (const [i, line] of block.entries()) {
+      if (line.trim() !== "") paragraph.push(line);
+      const isEnd = joins === null ? line.trim() === "" : joins[i] === 0;
+      if (paragraph.length === 0 || !(isEnd || paragraph.length >= MOST_LINES)) continue;
+      yield paragraph.join("\n");
+      paragraph = [];
     }
   }
   if (paragraph.length > 0) yield paragraph.join("\n");
-}
-
-/** Blank lines between, and hardly a line that is longer than a page is wide. */
-function areWrapped(lines: readonly string[]): boolean {
-  const filled = lines.filter((line) => line.trim() !== "");
-  const blank = lines.length - filled.length;
-  const narrow = filled.filter((line) => line.length <= 100).length;
-  const wide = filled.filter((line) => line.length >= 50).length;
-  return filled.length >= 20 && blank >= 2 && narrow >= 0.99 * filled.length && wide >= 0.4 * filled.length;
 }
 
 /** Lines in blocks of about a megabyte; a line without end is cut at a blank. */

@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { Worker } from "node:worker_threads";
 import { type EmbedModel, embedJob, embedWorker, random } from "@graft-ml/core";
-import { readTokens } from "./encoded-corpus.ts";
+import { readTokens } from "./numbers.ts";
 
 /** A part of the corpus to be trained on: numbers [from, to) of the file, and how far training is before and after it. */
 export interface EmbedBlock {
@@ -14,7 +14,7 @@ export interface EmbedBlock {
 
 /** Threads that train on one model's memory. */
 export interface EmbedThreads {
-  /** Trains on blocks, each thread on its share of them; one thread takes them in order. */
+  /** Trains on blocks, each thread on the next one that nobody has taken; one thread takes them in order. */
   train(blocks: readonly EmbedBlock[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -42,10 +42,12 @@ function blockRandom([seed, epoch, block]: EmbedBlock["random"]) {
 
 async function workers(model: EmbedModel, path: string): Promise<EmbedThreads> {
   const job = embedJob(model);
+  /** How many blocks of the round are taken: each thread takes the next one, so that none waits for a slower one. */
+  const taken = new Int32Array(new SharedArrayBuffer(4));
   const all = Array.from(
     { length: model.layout.threads },
     (_, thread) =>
-      new Worker(new URL("./embed-worker.js", import.meta.url), { workerData: { job, thread, path } }),
+      new Worker(new URL("./embed-worker.js", import.meta.url), { workerData: { job, thread, path, taken } }),
   );
   const answer = (worker: Worker) =>
     new Promise<void>((resolve, reject) => {
@@ -58,20 +60,26 @@ async function workers(model: EmbedModel, path: string): Promise<EmbedThreads> {
       const left = () => settle(() => reject(new Error("a training thread ended before its work")));
       worker.on("message", done).on("error", failed).on("exit", left);
     });
+  const close = async () => {
+    await Promise.all(all.map((worker) => worker.terminate()));
+  };
+  try {
+    await Promise.all(all.map(answer)); // they are ready
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     async train(blocks) {
+      Atomics.store(taken, 0, 0);
       await Promise.all(
-        all.map(async (worker, thread) => {
-          const share = blocks.filter((_, i) => i % all.length === thread);
-          if (share.length === 0) return;
+        all.map(async (worker) => {
           const answered = answer(worker);
-          worker.postMessage({ blocks: share });
+          worker.postMessage({ blocks });
           await answered;
         }),
       );
     },
-    async close() {
-      await Promise.all(all.map((worker) => worker.terminate()));
-    },
+    close,
   };
 }

@@ -88,6 +88,51 @@ describe("graft embed", () => {
     expect(chosen.losses.find(({ anchor }) => anchor === chosen.anchor)!.loss).toBe(least);
   });
 
+  test("joins words to phrases where asked, which then have vectors", async () => {
+    const sayings = Array.from({ length: 400 }, (_, i) => `${subjects[i % 2]![i % 6]} ice cream`);
+    writeFileSync(at("phrases.txt"), `${lines.slice(0, 400).join("\n")}\n${sayings.join("\n")}`);
+    const { vectors, corpus } = await embed({
+      corpus: [at("phrases.txt")],
+      output: at("phrases.bin"),
+      settings: { ...settings, phrases: 1, phraseThreshold: 0.1 },
+    });
+    expect(vectors.indexOf("ice_cream")).toBeGreaterThanOrEqual(0);
+    expect(vectors.indexOf("ice")).toBe(-1);
+    expect(corpus.tokens).toBe(3600 + 800);
+  });
+
+  test("refuses settings that make no sense before any work", async () => {
+    const hostile: [string[], RegExp][] = [
+      [["--dim", "0"], /dim/],
+      [["--dim", "1e9"], /dim/],
+      [["--window", "-3"], /window/],
+      [["--window", "nine"], /window/],
+      [["--negative", "1000"], /negative/],
+      [["--epochs", "0"], /epochs/],
+      [["--rate", "NaN"], /rate/],
+      [["--sample", "2"], /sample/],
+      [["--threads", "0"], /threads/],
+      [["--threads", "1.5"], /threads/],
+      [["--phrases", "99"], /phrases/],
+      [["--phrase-threshold", "-1"], /phrase-threshold/],
+      [["--buckets", "1e12", "--subwords"], /buckets/],
+      [["--method", "glove"], /method/],
+      [["--anchor", "1"], /--from/],
+      [["--negative", "0"], /--hierarchical/],
+    ];
+    for (const [args, message] of hostile) {
+      let err = "";
+      const output = at("hostile.bin");
+      const code = await main(["embed", at("corpus.txt"), "--output", output, "--quiet", ...args], {
+        out: { write: () => {} },
+        err: { write: (text) => (err += text) },
+        now: () => 0,
+      });
+      expect([args, code > 0, message.test(err)]).toEqual([args, true, true]);
+      expect(existsSync(output)).toBe(false);
+    }
+  });
+
   test("says what it did, for people and as JSON, and what is wrong with its use", async () => {
     let [out, err] = ["", ""];
     const run = async (...args: string[]) => {
@@ -134,11 +179,68 @@ describe("a corpus", () => {
     expect(await read(at("all"))).toEqual(["one", "two", "three", "four", "five", "six"]);
   });
 
+  test("is a column of Parquet by its name, and a table without such a column is refused", async () => {
+    const { DuckDBInstance } = await import("@duckdb/node-api");
+    const instance = await DuckDBInstance.create(":memory:");
+    const connection = await instance.connect();
+    await connection.run(
+      `COPY (SELECT i AS id, 'review number ' || i AS review FROM range(3) t(i)) TO '${at("r.parquet")}' (FORMAT parquet)`,
+    );
+    connection.closeSync();
+    instance.closeSync();
+    expect(await read(at("r.parquet"), { text: "review" })).toEqual(
+      [0, 1, 2].map((i) => `review number ${i}`),
+    );
+    await expect(read(at("r.parquet"), { text: "body" })).rejects.toThrow(/body/);
+    writeFileSync(at("cut.txt.gz"), gzipSync("one two three\n".repeat(500)).subarray(0, 40));
+    await expect(read(at("cut.txt.gz"))).rejects.toThrow(/cut.txt.gz.*gzip data are broken/);
+    writeFileSync(at("bad.jsonl"), '{"text":"one"}\n{"text":');
+    await expect(read(at("bad.jsonl"))).rejects.toThrow(/bad.jsonl/);
+  });
+
   test("is paragraphs where its lines are broken to one width", async () => {
     const line = "these are words of a line that somebody broke at about seventy signs";
     writeFileSync(at("wrapped.txt"), `${Array.from({ length: 8 }, () => `${line}\n`.repeat(4)).join("\n")}`);
     expect(await read(at("wrapped.txt"))).toHaveLength(8);
     expect(await read(at("wrapped.txt"), { lines: "each" })).toHaveLength(39);
+  });
+
+  test("may be of several widths and of none: lines go on where the next word had no room", async () => {
+    const source = random(8);
+    const wordsOf = (count: number) =>
+      Array.from({ length: count }, () => "abcdefghijk".slice(0, 1 + source.integer(11)));
+    const broken = (words: readonly string[], width: number) =>
+      words.reduce((text, word) => {
+        const line = text.length - text.lastIndexOf("\n") - 1;
+        return text === "" ? word : text + (line + 1 + word.length > width ? "\n" : " ") + word;
+      }, "");
+    const narrow = Array.from({ length: 60 }, () => wordsOf(40 + source.integer(60)));
+    const wide = Array.from({ length: 60 }, () => wordsOf(60 + source.integer(60)));
+    const whole = Array.from({ length: 60 }, () => wordsOf(60 + source.integer(60)).join(" "));
+    const sentences = Array.from({ length: 300 }, () => wordsOf(2 + source.integer(10)).join(" "));
+    const parts = [
+      narrow.map((words) => broken(words, 60)).join("\n\n"),
+      whole.join("\n\n"),
+      wide.map((words) => broken(words, 76)).join("\n\n"),
+      sentences.join("\n"),
+    ];
+    writeFileSync(at("widths.txt"), parts.join("\n\n"));
+    const texts = (await read(at("widths.txt"))).filter((text) => text !== "");
+    const expected = [...narrow, ...wide].map((words) => words.join(" "));
+    const found = new Set(texts.map((text) => text.replaceAll("\n", " ")));
+    const kept = (wanted: readonly string[]) => wanted.filter((text) => found.has(text)).length;
+    expect(kept(expected)).toBeGreaterThan(0.9 * expected.length);
+    expect(kept(whole)).toBe(whole.length);
+    expect(kept(sentences)).toBeGreaterThan(0.95 * sentences.length);
+    // Chinese may break anywhere, so that its short texts look like nothing that was broken.
+    writeFileSync(
+      at("zh.txt"),
+      `\n\n${Array.from({ length: 200 }, () => "学".repeat(5 + source.integer(80))).join("\n")}`,
+    );
+    expect(await read(at("zh.txt"))).toHaveLength(200);
+    // Lines of one length without a blank one are a list.
+    writeFileSync(at("list.txt"), "a text of fifty signs, as somebody filled in a form\n".repeat(90));
+    expect(await read(at("list.txt"))).toHaveLength(90);
   });
 
   test("of bytes in another encoding is refused, or read as told", async () => {

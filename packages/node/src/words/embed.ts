@@ -22,7 +22,8 @@ import { writeWhole } from "../runs/folder.ts";
 import { chooseAnchor, continuedFrom, withOthersOf } from "./continuation.ts";
 import { type CorpusOptions, corpusFiles, corpusTexts } from "./corpus.ts";
 import { type EmbedBlock, embedThreads } from "./embed-threads.ts";
-import { type EncodedCorpus, encodeCorpus, readTokens } from "./encoded-corpus.ts";
+import { type EncodedCorpus, encodeCorpus } from "./encoded-corpus.ts";
+import { readTokens } from "./numbers.ts";
 import { writeVectorsFile } from "./vector-files.ts";
 
 /** What `embed` is given beside the settings of training. */
@@ -71,9 +72,13 @@ export interface Continued {
   readonly moved: readonly (MovedWord & { readonly example: string | null })[];
 }
 
-/** Numbers of the corpus a block, and blocks a thread takes before all wait for each other. */
+/**
+ * Numbers of the corpus a block, and blocks a thread takes before all wait for each other: more where there are others to wait
+ * for, fewer where words are to be drawn back in between.
+ */
 const BLOCK = 65_536;
 const ROUND = 8;
+const LONG_ROUND = 32;
 
 /**
  * Trains word vectors on a corpus and writes them. What is needed to go on after a kill lies in OUTPUT.work until the file is
@@ -97,17 +102,17 @@ export async function embed(options: EmbedOptions): Promise<Embedded> {
   const folder = `${output}.work`;
   await mkdir(folder, { recursive: true });
   const files = await corpusFiles(options.corpus);
-  const { minCount, maxWords } = settings;
+  const { minCount, maxWords, phrases, phraseThreshold } = settings;
   const about = {
     files: files.map(({ path, size, changed }) => [path, size, changed]),
-    ...{ minCount, maxWords, tokens, text: options.text, encoding: options.encoding, lines: options.lines },
+    ...{ minCount, maxWords, phrases, phraseThreshold, tokens },
+    ...{ text: options.text, encoding: options.encoding, lines: options.lines },
   };
   const corpus = await encodeCorpus(() => corpusTexts(files, options), {
     folder,
     about,
     tokenize: wordTokenizer(tokens),
-    minCount,
-    maxWords,
+    ...{ minCount, maxWords, phrases, phraseThreshold },
     onProgress: (done) => options.onProgress?.("read", done, null),
     ...(signal === undefined ? {} : { signal }),
   });
@@ -154,11 +159,12 @@ async function trainOn(
   const words = (block: number) => Math.round((block / blocks) * corpus.tokens);
   const workers = await embedThreads(model, corpus.path);
   const begin = performance.now();
+  const size = threads * (threads > 1 && pulled === null ? LONG_ROUND : ROUND);
   let saved = begin;
   try {
     for (let at = first; at < total; ) {
       const round: EmbedBlock[] = [];
-      for (; round.length < ROUND * threads && at < total; at++) {
+      for (; round.length < size && at < total; at++) {
         const [epoch, block] = [Math.floor(at / blocks), at % blocks];
         round.push({
           from: block * BLOCK,

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Tokenize, type Vocabulary, WordCounter } from "@graft-ml/core";
 import { writeWhole } from "../runs/folder.ts";
+import { numberWriter, readNumbers } from "./numbers.ts";
+import { joinPhrases } from "./phrases.ts";
 
 /** A corpus as row numbers of its vocabulary on the disk: int32, −1 after every text. */
 export interface EncodedCorpus {
@@ -10,7 +12,7 @@ export interface EncodedCorpus {
   /** Numbers in the file, marks between texts among them. */
   readonly length: number;
   readonly vocabulary: Vocabulary;
-  /** Words of the corpus, and those that have a row. */
+  /** Words of the corpus, a phrase counted once, and those that have a row. */
   readonly tokens: number;
   readonly kept: number;
   readonly distinct: number;
@@ -24,23 +26,27 @@ export interface EncodeOptions {
   readonly tokenize: Tokenize;
   readonly minCount: number;
   readonly maxWords: number | null;
-  /** Words that have a row however rare they are. */
+  /** Passes that join pairs of words, and the score from which on they do. */
+  readonly phrases: number;
+  readonly phraseThreshold: number;
   readonly onProgress?: (tokens: number) => void;
   readonly signal?: AbortSignal;
 }
 
+/** Numbers held before they are written. */
 const BUFFER = 2 ** 18;
 const END = -1;
 
 /**
- * Reads a corpus once: words are counted and written by number of first sight, then numbered anew by frequency, rare ones left
- * out. One that lies in the folder already, made from the same, is used as it is.
+ * Reads a corpus once: words are counted and written by number of first sight, joined to phrases where asked, then numbered anew by
+ * frequency, rare ones left out. One that lies in the folder already, made from the same, is used as it is.
  */
 export async function encodeCorpus(
   texts: () => AsyncIterable<string>,
   options: EncodeOptions,
 ): Promise<EncodedCorpus> {
-  const { folder, about, tokenize, minCount, maxWords, onProgress, signal } = options;
+  const { folder, about, tokenize, minCount, maxWords, phrases, phraseThreshold, onProgress, signal } =
+    options;
   await mkdir(folder, { recursive: true });
   const key = createHash("sha256").update(JSON.stringify(about)).digest("hex");
   const manifest = join(folder, "corpus.json");
@@ -52,7 +58,7 @@ export async function encodeCorpus(
   }
   await rm(manifest, { force: true });
   const first = join(folder, "first.i32");
-  const counter = new WordCounter();
+  let counter = new WordCounter();
   const out = await numberWriter(first);
   for await (const text of texts()) {
     signal?.throwIfAborted();
@@ -65,6 +71,10 @@ export async function encodeCorpus(
     }
   }
   await out.close();
+  for (let pass = 0; pass < phrases; pass++) {
+    signal?.throwIfAborted();
+    counter = await joinPhrases(first, counter, { least: minCount, threshold: phraseThreshold });
+  }
   const { vocabulary, rows } = counter.finish(minCount, maxWords);
   const { length, kept } = await renumbered(first, path, rows);
   await rm(first);
@@ -95,71 +105,23 @@ function opened({ words, counts, ...rest }: StoredCorpus, path: string): Encoded
   return { ...rest, path, vocabulary: { words, counts: Float64Array.from(counts) } };
 }
 
-/** Numbers [from, to) of an encoded corpus. */
-export async function readTokens(file: FileHandle, from: number, to: number): Promise<Int32Array> {
-  const tokens = new Int32Array(to - from);
-  const bytes = new Uint8Array(tokens.buffer);
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesRead } = await file.read(bytes, done, bytes.length - done, 4 * from + done);
-    if (bytesRead === 0) throw new Error("the encoded corpus is shorter than it was");
-    done += bytesRead;
-  }
-  return tokens;
-}
-
 async function renumbered(
   from: string,
   to: string,
   rows: Int32Array,
 ): Promise<{ length: number; kept: number }> {
-  const source = await open(from);
   const out = await numberWriter(to);
-  try {
-    const total = (await source.stat()).size / 4;
-    let kept = 0;
-    let last = END;
-    for (let at = 0; at < total; at += BUFFER) {
-      const block = await readTokens(source, at, Math.min(total, at + BUFFER));
-      for (let i = 0; i < block.length; i++) {
-        const row = block[i] === END ? END : rows[block[i]!]!;
-        // A word without a row closes the gap; of texts without any word no mark stays.
-        if (row === END && (block[i] !== END || last === END)) continue;
-        if (row !== END) kept++;
-        out.put((last = row));
-      }
-      await out.flush();
+  let kept = 0;
+  let last = END;
+  for await (const block of readNumbers(from)) {
+    for (const number of block) {
+      const row = number === END ? END : rows[number]!;
+      // A word without a row closes the gap; of texts without any word no mark stays.
+      if (row === END && (number !== END || last === END)) continue;
+      if (row !== END) kept++;
+      out.put((last = row));
     }
-    return { length: await out.close(), kept };
-  } finally {
-    await source.close();
+    await out.flush();
   }
-}
-
-async function numberWriter(path: string) {
-  const file = await open(path, "w");
-  let numbers = new Int32Array(2 * BUFFER);
-  let count = 0;
-  let written = 0;
-  const flush = async () => {
-    await file.writeFile(new Uint8Array(numbers.buffer, 0, 4 * count));
-    written += count;
-    count = 0;
-  };
-  return {
-    put(number: number) {
-      if (count === numbers.length) {
-        const larger = new Int32Array(2 * count);
-        larger.set(numbers);
-        numbers = larger;
-      }
-      numbers[count++] = number;
-    },
-    pending: () => count,
-    flush,
-    async close() {
-      await flush();
-      await file.close();
-      return written;
-    },
-  };
+  return { length: await out.close(), kept };
 }
