@@ -8,7 +8,8 @@ import { random } from "../random.ts";
 import { ort } from "../runtime/ort.ts";
 import { float32, type Tensor } from "../tensor.ts";
 import { blockOf } from "../training/block.ts";
-import { BLOCKED_DOMAIN, blocked, gainsFromBlocks } from "./blocked.ts";
+import { BLOCKED_DOMAIN, blocked } from "./blocked.ts";
+import { foldsImages, gainsFromBlocks } from "./blocks.ts";
 import { gradients } from "./gradients.ts";
 
 const runtime = ort(module as never);
@@ -25,7 +26,13 @@ interface Layer {
 }
 
 /** A network of layers, each through an activation; loss: the sum of its squares. */
-function network(extents: number[], layers: Layer[], activation: string, isResidual: boolean) {
+function network(
+  extents: number[],
+  layers: Layer[],
+  activation: string,
+  isResidual: boolean,
+  isFolded = false,
+) {
   const graph = emptyGraph("net");
   const b = build(graph);
   const g = formulas(b, "float32", 17, "");
@@ -64,7 +71,7 @@ function network(extents: number[], layers: Layer[], activation: string, isResid
   const mean = g.op("GlobalAveragePool", [y]);
   const loss = g.add(g.sum(g.square(mean)), g.mul(0.01, g.sum(g.square(y))));
   graph.outputs.push(loss);
-  return { ...gradients(graph, loss, parameters), feeds };
+  return { ...gradients(graph, loss, parameters, { isFolded }), feeds };
 }
 
 async function results(graph: Graph, feeds: Record<string, Tensor>) {
@@ -181,14 +188,17 @@ describe.skipIf(block === 0)("blocked images", () => {
     "give the same loss and gradients: %s",
     async (_, extents, layers, activation, isResidual) => {
       const { graph, feeds } = network(extents, layers, activation, isResidual);
-      const [plain, fast] = [await results(graph, feeds), await results(blocked(graph, block), feeds)];
-      expect(Object.keys(fast)).toEqual(Object.keys(plain));
-      for (const [name, { data, shape }] of Object.entries(plain)) {
-        expect(fast[name]!.shape).toEqual(shape);
-        const [a, b] = [data as Float32Array, fast[name]!.data as Float32Array];
-        const most = a.reduce((x, y) => Math.max(x, Math.abs(y)), 1e-6);
-        const far = a.reduce((x, y, i) => Math.max(x, Math.abs(y - b[i]!)), 0);
-        expect(far / most, name).toBeLessThan(2e-5);
+      const plain = await results(graph, feeds);
+      for (const isFolded of [false, true]) {
+        const fast = await results(blocked(graph, block, isFolded), feeds);
+        expect(Object.keys(fast)).toEqual(Object.keys(plain));
+        for (const [name, { data, shape }] of Object.entries(plain)) {
+          expect(fast[name]!.shape).toEqual(shape);
+          const [a, b] = [data as Float32Array, fast[name]!.data as Float32Array];
+          const most = a.reduce((x, y) => Math.max(x, Math.abs(y)), 1e-6);
+          const far = a.reduce((x, y, i) => Math.max(x, Math.abs(y - b[i]!)), 0);
+          expect(far / most, `${name}${isFolded ? ", channels in front" : ""}`).toBeLessThan(2e-5);
+        }
       }
     },
   );
@@ -201,6 +211,22 @@ describe.skipIf(block === 0)("blocked images", () => {
     );
     const made = blocked(graph, block);
     expect(made.nodes.filter(({ opType, domain }) => /^Conv/.test(opType) && domain === "")).toEqual([]);
+  });
+  it("need no turning for weight gradients where channels lie in front of images", () => {
+    const layers = [{ outputs: 32, kernel: 1 }, depthwise(32, 3, 2), { outputs: 16, kernel: 1 }];
+    const { graph } = network([2, 16, 4, 4], layers, "Clip", false, true);
+    const turned = (made: Graph) =>
+      made.nodes.filter(({ opType, attributes }) => {
+        const perm = attributes.get("perm");
+        return opType === "Transpose" && perm?.type === "ints" && perm.value.join() === "1,0,2,3";
+      }).length;
+    expect(turned(blocked(graph, block, false))).toBe(4);
+    expect(foldsImages(graph, block)).toBe(true);
+    expect(turned(blocked(graph, block))).toBe(0);
+  });
+  it("lie one after the other where a convolution looks at neighbours of all channels", () => {
+    const { graph } = network([2, 16, 8, 8], [{ outputs: 32, kernel: 3 }, depthwise(32, 3)], "Relu", false);
+    expect(foldsImages(graph, block)).toBe(false);
   });
   it("leave a graph without trained convolutions as it is", () => {
     const { graph } = network([2, 6, 5, 5], [{ outputs: 5, kernel: 3 }], "Relu", false);

@@ -1,10 +1,11 @@
 import { type AttributeValue, build, ints } from "../ir/build.ts";
-import type { Attributes, Graph, Node, Value } from "../ir/graph.ts";
+import type { Graph, Node, Value } from "../ir/graph.ts";
 import { valuesUsedBy } from "../ir/order.ts";
 import { consumers, producers, prune } from "../ir/prune.ts";
 import { type Inferred, inferShapes, integersOf } from "../ir/shapes.ts";
 import { scalarOf } from "../ops/formula.ts";
 import type { Tensor } from "../tensor.ts";
+import { foldsImages, integer, isPoint, list } from "./blocks.ts";
 
 /** The runtime's internal domain of operators on blocked images. */
 export const BLOCKED_DOMAIN = "com.microsoft.nchwc";
@@ -14,22 +15,6 @@ const elementwise = new Set(
    Relu Sigmoid Softplus Sqrt Sub Sum Tanh Where`.split(/\s+/),
 );
 
-/**
- * Whether blocks make a graph faster. Depthwise convolutions are 3 to 5 times as fast in them. Without any, blocks of 8 gain on
- * the convolutions what laying out the weights anew at each step costs, or less; of 16 (AVX-512) more.
- */
-export function gainsFromBlocks(graph: Graph, block: number): boolean {
-  if (block >= 16) return true;
-  return graph.nodes.some(
-    ({ opType, domain, inputs: [, w], attributes }) =>
-      opType === "Conv" &&
-      domain === "" &&
-      w?.shape?.[1] === 1 &&
-      integer(attributes, "group", 1) > 1 &&
-      !graph.initializers.has(w),
-  );
-}
-
 type Extents = readonly [number, number, number, number];
 type Given = Readonly<Record<string, AttributeValue>>;
 
@@ -38,17 +23,19 @@ type Given = Readonly<Record<string, AttributeValue>>;
  * is what the runtime's processor likes (see `blockOf`). Images change their layout where a convolution whose weights
  * are no constants wants it, keep it through elementwise operators, and change back where another operator reads them. Convolutions
  * with constant weights on plain images are left alone: the runtime does the same with them itself. Extents must be known;
- * where they are not, or channels are no multiple of `block`, nothing changes.
+ * where they are not, or channels are no multiple of `block`, nothing changes. `isFolded`: channels lie in front of images.
  */
-export function blocked(graph: Graph, block: number): Graph {
+export function blocked(graph: Graph, block: number, isFolded = foldsImages(graph, block)): Graph {
   const types = inferShapes(graph);
   const uses = consumers(graph);
   const makers = producers(graph);
   const work: Graph = { ...graph, initializers: new Map(graph.initializers) };
   const builder = build(work);
   work.nodes = [];
-  /** The blocked form of a value, which has the extents of the plain one. */
+  /** The blocked form of a value; see `inside` for its extents. */
   const forms = new Map<Value, Value>();
+  /** Folded images as [1, N·C, H, W], with channels still in front of N images. */
+  const mixed = new Map<Value, number>();
   const isPlain = new Set<Value>([...graph.inputs, ...graph.initializers.keys()]);
   const done = new Set<Node>();
 
@@ -69,6 +56,7 @@ export function blocked(graph: Graph, block: number): Graph {
     if (node.opType === "ConvTranspose") return () => depthwiseTransposed(node);
     if (node.opType === "Reshape") return () => reshape(node);
     if (node.opType === "Slice") return () => slice(node);
+    if (node.opType === "Transpose") return () => transpose(node);
     if (node.opType === "ReduceSum") return () => sum(node);
     if (node.opType === "GlobalAveragePool") return () => average(node);
     return elementwise.has(node.opType) ? () => each(node) : null;
@@ -93,6 +81,14 @@ export function blocked(graph: Graph, block: number): Graph {
     if (shape?.length !== 4 || !shape.every((extent) => typeof extent === "number")) return null;
     return (shape[1] as number) % block === 0 ? (shape as Extents) : null;
   }
+  /** The extents of an image's blocked form. */
+  function inside([images, channels, height, width]: Extents): Extents {
+    return isFolded ? [1, channels, images * height, width] : [images, channels, height, width];
+  }
+  /** Images and blocks of channels in each other's place, `size` numbers at a time. */
+  function swapped(value: Value, before: number, after: number, size: number): Value {
+    return emit("Transpose", [reshaped(value, [before, after, size])], { perm: [1, 0, 2] });
+  }
   function extents(value: Value | null | undefined): readonly number[] | null {
     const shape = value ? types.get(value)?.shape : null;
     return shape?.every((extent) => typeof extent === "number") ? (shape as readonly number[]) : null;
@@ -105,10 +101,17 @@ export function blocked(graph: Graph, block: number): Graph {
     const form = forms.get(value);
     if (!form || isPlain.has(value)) return;
     isPlain.add(value);
-    const channels = image(value)![1];
+    const extents = image(value)!;
+    const [images, channels, height, width] = extents;
     const isTruth = dtype(value) === "bool";
-    const from = isTruth ? emit("Cast", [form], { to: 1 }) : form;
-    const back = emitBlocked("ReorderOutput", [from], { channels });
+    let from = isTruth ? emit("Cast", [form], { to: 1 }) : form;
+    const among = mixed.get(value);
+    if (among) {
+      const lines = swapped(from, channels / among / block, among, height * width * block);
+      from = reshaped(lines, extents);
+    }
+    let back = emitBlocked("ReorderOutput", [from], { channels });
+    if (isFolded && images > 1) back = reshaped(swapped(back, channels, images, height * width), extents);
     if (isTruth) emit("Cast", [back], { to: 9 });
     // The graph's own value is what the last node gives.
     work.nodes.at(-1)!.outputs[0] = value;
@@ -116,7 +119,12 @@ export function blocked(graph: Graph, block: number): Graph {
   function blockedForm(value: Value): Value {
     const known = forms.get(value);
     if (known) return known;
-    const made = emitBlocked("ReorderInput", [value]);
+    const extents = image(value)!;
+    const [images, channels, height, width] = extents;
+    const isTurned = isFolded && images > 1;
+    const made = emitBlocked("ReorderInput", [
+      isTurned ? reshaped(swapped(value, images, channels, height * width), inside(extents)) : value,
+    ]);
     forms.set(value, made);
     return made;
   }
@@ -136,15 +144,30 @@ export function blocked(graph: Graph, block: number): Graph {
     const isNarrow = groups === 1 && from[1]! < block;
     if (!isDepthwise && groups !== 1) return false;
     if (!isNarrow && !image(x)) return false;
-    const kernel = isDepthwise ? eachWeights(w, weights) : isNarrow ? narrow(w, weights) : full(w, weights);
+    if (isFolded && !isNarrow && !isDepthwise && !isPoint(weights, node.attributes)) return false;
+    const isMixed = mixed.has(x);
+    if (isMixed && !(isDepthwise && viewed(w, weights))) return false;
+    const repeats = isFolded && isDepthwise ? from[0]! : 1;
+    const kernel = isDepthwise
+      ? repeated(eachWeights(w, weights, isMixed || !isFolded), weights[0]!, repeats, weights.slice(1))
+      : isNarrow
+        ? narrow(w, weights)
+        : full(w, weights);
     if (isNarrow) plain(x);
-    const input = isNarrow ? x : blockedForm(x);
-    const given = new Map(node.attributes);
-    const [activation, sum, last] = following(y, isDepthwise);
-    const made = emitBlocked("Conv", [input, kernel, bias, ...(sum ? [blockedForm(sum)] : [])], {
-      ...Object.fromEntries(given),
+    let input = isNarrow ? x : blockedForm(x);
+    if (repeats > 1) input = reshaped(input, [1, repeats * from[1]!, from[2]!, from[3]!]);
+    const [activation, sum, last] = following(y, isDepthwise || (isNarrow && isFolded));
+    const shift = bias && repeats > 1 ? repeated(bias, weights[0]!, repeats) : bias;
+    let made = emitBlocked("Conv", [input, kernel, shift, ...(sum ? [blockedForm(sum)] : [])], {
+      ...Object.fromEntries(node.attributes),
       ...activation,
+      ...(repeats > 1 ? { group: groups * repeats } : {}),
     });
+    const [images, channels, height, width] = to;
+    if (isNarrow && isFolded && images > 1)
+      made = swapped(made, images, channels / block, height * width * block);
+    if (isFolded && images > 1) made = reshaped(made, inside(to));
+    if (isMixed) mixed.set(last, mixed.get(x)!);
     return give(last, made);
   }
 
@@ -247,22 +270,30 @@ export function blocked(graph: Graph, block: number): Graph {
       weights,
     );
   }
-  /** [C, 1, …] to [C/b, …, b]. Images of the same memory serve as they are. */
-  function eachWeights(w: Value, weights: readonly number[]): Value {
-    const [channels, , height, width] = weights as Extents;
-    const { source, flipped } = origin(w);
-    const node = makers.get(source);
+  /** Channels once for each of `times` images. */
+  function repeated(value: Value, channels: number, times: number, rest: readonly number[] = []): Value {
+    if (times === 1) return value;
+    const size = rest.reduce((product, extent) => product * extent, block);
+    const apart = reshaped(value, [channels / block, 1, size]);
+    return reshaped(emit("Expand", [apart, ints([channels / block, times, size])]), [
+      channels * times,
+      ...rest,
+    ]);
+  }
+  /** The image that weights [N·C, 1, H, W] of a depthwise convolution are. */
+  function viewed(w: Value, [channels, , height, width]: readonly number[]): Value | null {
+    const node = makers.get(w);
     const maker = node?.opType === "Reshape" ? node.inputs[0]! : null;
     const from = image(maker);
-    if (
-      maker &&
-      from &&
-      forms.has(maker) &&
-      from[0] * from[1] === channels &&
-      from[2] === height &&
-      from[3] === width
-    )
-      return reshaped(forms.get(maker)!, weights);
+    const isSame = from && from[0] * from[1] === channels && from[2] === height && from[3] === width;
+    return isSame && forms.has(maker!) && !mixed.has(maker!) ? maker : null;
+  }
+  /** [C, 1, …] to [C/b, …, b]. Images of the same memory serve as they are, where `mayView`. */
+  function eachWeights(w: Value, weights: readonly number[], mayView: boolean): Value {
+    const [channels, , height, width] = weights as Extents;
+    const view = mayView ? viewed(w, weights) : null;
+    if (view) return reshaped(forms.get(view)!, weights);
+    const { source, flipped } = origin(w);
     plain(source);
     let made = emitBlocked("ReorderInput", [reshaped(source, [1, channels, height, width])]);
     if (flipped.length > 0) {
@@ -279,7 +310,7 @@ export function blocked(graph: Graph, block: number): Graph {
     const [dy, w] = node.inputs as [Value, Value];
     const [from, to, weights] = [image(dy), image(node.outputs[0]), extents(w)];
     const groups = integer(node.attributes, "group", 1);
-    if (!from || !to || !weights || weights[1] !== 1 || weights[0] !== groups || !forms.has(dy)) return false;
+    if (!from || !to || !weights || weights[1] !== 1 || weights[0] !== groups || !isHeld(dy)) return false;
     if (node.inputs[2] || graph.initializers.has(w)) return false;
     const [, channels, rows, columns] = from;
     const strides = list(node.attributes, "strides") ?? [1, 1];
@@ -298,7 +329,8 @@ export function blocked(graph: Graph, block: number): Graph {
       ints([0, 0, 0, 0, 0, strides[0]! - 1, 0, (strides[1]! - 1) * block]),
       scalarOf("float32", 0),
     ]);
-    const spaced = reshaped(spread, [from[0], channels, stuffed[0]!, stuffed[1]!]);
+    const repeats = isFolded ? from[0] : 1;
+    const spaced = reshaped(spread, [from[0] / repeats, channels * repeats, stuffed[0]!, stuffed[1]!]);
     const apart = emitBlocked("ReorderInput", [reshaped(w, [1, channels, weights[2]!, weights[3]!])]);
     const order = flippedOrder(weights[2]!, weights[3]!, [2, 3]);
     const turned = emit(
@@ -308,13 +340,19 @@ export function blocked(graph: Graph, block: number): Graph {
         axis: 1,
       },
     );
-    const made = emitBlocked("Conv", [spaced, reshaped(turned, weights)], {
-      group: groups,
+    const kernel = repeated(reshaped(turned, weights), channels, repeats, weights.slice(1));
+    const made = emitBlocked("Conv", [spaced, kernel], {
+      group: groups * repeats,
       kernel_shape: weights.slice(2),
       dilations,
       pads: [...before, ...after],
     });
-    return give(node.outputs[0]!, made);
+    return give(node.outputs[0]!, repeats > 1 ? reshaped(made, inside(to)) : made);
+  }
+
+  /** Whether a value lies in blocks as its extents say. */
+  function isHeld(value: Value): boolean {
+    return forms.has(value) && !mixed.has(value);
   }
 
   function reshape(node: Node): boolean {
@@ -322,7 +360,25 @@ export function blocked(graph: Graph, block: number): Graph {
     const y = node.outputs[0]!;
     const [from, to] = [image(x), image(y)];
     if (!from || !to || !forms.has(x) || from[2] !== to[2] || from[3] !== to[3]) return false;
-    return give(y, reshaped(forms.get(x)!, to));
+    if (isFolded && from.join() !== to.join()) {
+      const [apart, joint] = mixed.has(x) ? [to, from] : [from, to];
+      const isSplit = joint[0] === 1 && apart[0] === (mixed.get(x) ?? apart[0]);
+      if (!isSplit) return false;
+      if (!mixed.has(x)) mixed.set(y, apart[0]);
+    } else if (mixed.has(x)) mixed.set(y, mixed.get(x)!);
+    return give(y, reshaped(forms.get(x)!, inside(to)));
+  }
+
+  /** Channels in front of images, which is how folded ones lie. */
+  function transpose(node: Node): boolean {
+    const [x] = node.inputs as [Value];
+    const from = image(x);
+    if (!isFolded || !from || !isHeld(x) || list(node.attributes, "perm")?.join() !== "1,0,2,3") return false;
+    const [images, channels, height, width] = from;
+    reshaped(emitBlocked("ReorderOutput", [forms.get(x)!], { channels }), [channels, images, height, width]);
+    work.nodes.at(-1)!.outputs[0] = node.outputs[0]!;
+    isPlain.add(node.outputs[0]!);
+    return true;
   }
 
   /** A cut along height and width. */
@@ -333,10 +389,11 @@ export function blocked(graph: Graph, block: number): Graph {
     const [starts, ends, axes] = [1, 2, 3].map((i) => contents(node.inputs[i]));
     if (!from || !to || !forms.has(x) || !starts || !ends || !axes?.every((axis) => axis >= 2)) return false;
     if (node.inputs[4]) return false;
+    if (mixed.has(x)) mixed.set(y, mixed.get(x)!);
     if (from.join() === to.join()) return give(y, forms.get(x)!);
     const pixels = reshaped(forms.get(x)!, [(from[0] * from[1]) / block, from[2], from[3], block]);
     const cut = emit("Slice", [pixels, ints(starts), ints(ends), ints(axes.map((axis) => axis - 1))]);
-    return give(y, reshaped(cut, to));
+    return give(y, reshaped(cut, inside(to)));
   }
 
   /** Sums over images, or over images and pixels. */
@@ -344,8 +401,8 @@ export function blocked(graph: Graph, block: number): Graph {
     const [x] = node.inputs as [Value];
     const from = image(x);
     const axes = contents(node.inputs[1]);
-    if (!from || !forms.has(x) || integer(node.attributes, "keepdims", 1) !== 0) return false;
-    const [, channels, height, width] = from;
+    if (!from || !isHeld(x) || integer(node.attributes, "keepdims", 1) !== 0) return false;
+    const [images, channels, height, width] = from;
     const y = node.outputs[0]!;
     const last = (form: Value, shape: readonly number[]) => {
       reshaped(form, shape);
@@ -354,19 +411,34 @@ export function blocked(graph: Graph, block: number): Graph {
       return true;
     };
     if (axes?.join() === "0") {
-      const summed = emit("ReduceSum", [forms.get(x)!, ints([0])], { keepdims: 1 });
-      return last(emitBlocked("ReorderOutput", [summed], { channels }), [channels, height, width]);
+      const apart = isFolded
+        ? reshaped(forms.get(x)!, [channels / block, images, height * width * block])
+        : forms.get(x)!;
+      const summed = emit("ReduceSum", [apart, ints([isFolded ? 1 : 0])], { keepdims: 1 });
+      const image = isFolded ? reshaped(summed, [1, channels, height, width]) : summed;
+      return last(emitBlocked("ReorderOutput", [image], { channels }), [channels, height, width]);
     }
     if (axes?.join() !== "0,2,3") return false;
-    const mean = emitBlocked("GlobalAveragePool", [forms.get(x)!]);
-    const total = emit("ReduceSum", [mean, ints([0])], { keepdims: 0 });
+    const apart = isFolded ? [channels / block, images, block] : [images, channels];
+    const mean = reshaped(eachMean(x, from), apart);
+    const total = emit("ReduceSum", [mean, ints([isFolded ? 1 : 0])], { keepdims: 0 });
     return last(emit("Mul", [total, scalarOf("float32", height * width)]), [channels]);
+  }
+
+  /** The mean of each channel of each image. */
+  function eachMean(x: Value, [images, channels, height, width]: Extents): Value {
+    const form = forms.get(x)!;
+    return emitBlocked("GlobalAveragePool", [
+      isFolded ? reshaped(form, [1, images * channels, height, width]) : form,
+    ]);
   }
 
   function average(node: Node): boolean {
     const [x] = node.inputs as [Value];
-    if (!image(x) || !forms.has(x)) return false;
-    emitBlocked("GlobalAveragePool", [forms.get(x)!]);
+    const from = image(x);
+    if (!from || !isHeld(x)) return false;
+    const mean = eachMean(x, from);
+    if (isFolded) reshaped(swapped(mean, from[1] / block, from[0], block), [from[0], from[1], 1, 1]);
     // Over a single pixel both layouts are one.
     work.nodes.at(-1)!.outputs[0] = node.outputs[0]!;
     isPlain.add(node.outputs[0]!);
@@ -387,6 +459,7 @@ export function blocked(graph: Graph, block: number): Graph {
     const from = node.inputs.map((input) => (input && !forms.has(input) && to ? unspread(input, to) : input));
     const inputs = from.filter((input) => input !== null);
     if (!to || node.outputs.length > 1 || !inputs.some((input) => forms.has(input))) return false;
+    if (inputs.some((input) => mixed.has(input))) return false;
     const kinds = inputs.map((input) => {
       const shape = extents(input);
       if (!shape) return null;
@@ -400,18 +473,28 @@ export function blocked(graph: Graph, block: number): Graph {
     if (kinds.includes(null)) return false;
     const isSpread = kinds.includes("channels");
     const [images, channels, height, width] = to;
+    const [outer, lines] = [
+      [images, channels / block],
+      [height * width, block],
+    ];
     const given = from.map((input) => {
       if (!input) return null;
       const kind = kinds[inputs.indexOf(input)];
       if (kind === "image") {
         const form = blockedForm(input);
-        return isSpread ? reshaped(form, [images, channels / block, height * width, block]) : form;
+        return isSpread
+          ? reshaped(form, isFolded ? [outer[1]!, outer[0]!, ...lines] : [...outer, ...lines])
+          : form;
       }
       plain(input);
-      return kind === "number" ? input : reshaped(input, [-1, channels / block, 1, block]);
+      if (kind === "number") return input;
+      const rows = extents(input)!.length === 4 ? extents(input)![0]! : 1;
+      return isFolded
+        ? reshaped(swapped(input, rows, outer[1]!, block), [outer[1]!, rows, 1, block])
+        : reshaped(input, [rows, outer[1]!, 1, block]);
     });
     const made = emit(node.opType, given, Object.fromEntries(node.attributes));
-    return give(y, isSpread ? reshaped(made, to) : made);
+    return give(y, isSpread ? reshaped(made, inside(to)) : made);
   }
 }
 
@@ -423,16 +506,6 @@ function flippedOrder(height: number, width: number, axes: readonly number[]): n
       (axes.includes(2) ? height - 1 - row : row) * width + (axes.includes(3) ? width - 1 - column : column)
     );
   });
-}
-
-function integer(attributes: Attributes, name: string, otherwise: number): number {
-  const value = attributes.get(name);
-  return value?.type === "int" ? Number(value.value) : otherwise;
-}
-
-function list(attributes: Attributes, name: string): readonly number[] | null {
-  const value = attributes.get(name);
-  return value?.type === "ints" ? value.value.map(Number) : null;
 }
 
 function constantOf(node: Node | undefined): Tensor | null {

@@ -22,6 +22,8 @@ export interface GradientOptions {
    * (gradient reversal; Ganin and Lempitsky 2015, https://arxiv.org/abs/1409.7495), below one with 0 nothing is.
    */
   readonly factors?: ReadonlyMap<Value, number>;
+  /** Channels of images will lie in front of images (see `blocked`), so that to put them there costs nothing. */
+  readonly isFolded?: boolean;
 }
 
 /** A graph that computes a loss and its gradients. */
@@ -48,7 +50,7 @@ export function gradients(
   parameters: readonly Value[],
   options: GradientOptions = {},
 ): Differentiated {
-  const { opset = 17, given, factors } = options;
+  const { opset = 17, given, factors, isFolded = false } = options;
   const work: Graph = {
     ...graph,
     inputs: [...graph.inputs],
@@ -208,6 +210,7 @@ export function gradients(
     };
     const at: Site = {
       node,
+      isFolded,
       x: node.inputs as Value[],
       has: (index) => Boolean(node.inputs[index]),
       y: node.outputs[0]!,

@@ -1,7 +1,7 @@
 import type { Value } from "../ir/graph.ts";
 import type { Formula } from "./formula.ts";
 import { turned } from "./linear.ts";
-import { rule } from "./op.ts";
+import { rule, type Site } from "./op.ts";
 import { type Windows, windowsOf } from "./windows.ts";
 
 /**
@@ -16,7 +16,7 @@ export const Conv = rule((g, at) => {
   const spatial = windows.input.map((_, i) => i + 2);
   return [
     () => inputGradient(g, dy, w, at.extents(w), groups, windows),
-    () => weightGradient(g, x, dy, at.extents(w), groups, windows, at.shape(x)[0]!),
+    () => weightGradient(g, x, dy, at.extents(w), groups, windows, at),
     () => g.sum(dy, [0, ...spatial], false),
   ];
 });
@@ -32,7 +32,7 @@ export const ConvTranspose = rule((g, at) => {
   const spatial = windows.input.map((_, i) => i + 2);
   return [
     () => g.op("Conv", [dy, w], attributes),
-    () => weightGradient(g, dy, x, at.extents(w), groups, windows, at.shape(x)[0]!),
+    () => weightGradient(g, dy, x, at.extents(w), groups, windows, at),
     () => g.sum(dy, [0, ...spatial], false),
   ];
 });
@@ -100,8 +100,9 @@ function weightGradient(
   weights: readonly number[],
   groups: number,
   windows: Windows,
-  images: number | string | null,
+  at: Site,
 ): Value {
+  const images = at.shape(at.x[0]!)[0]!;
   const [outputs, perGroup, ...kernel] = weights as [number, number, ...number[]];
   const { strides, dilations, before, after, output } = windows;
   const size = kernel.reduce((product, extent) => product * extent, 1);
@@ -113,7 +114,8 @@ function weightGradient(
   const isWhole =
     size === 1 && [...strides, ...before, ...after].every((n, i) => n === (i < axes.length ? 1 : 0));
   const positions = output.reduce((product, extent) => product * extent, 1);
-  if (isWhole && groups === 1 && positions * (outputs + perGroup) >= 32 * outputs * perGroup) {
+  const isCheaper = !at.isFolded && positions * (outputs + perGroup) >= 32 * outputs * perGroup;
+  if (isWhole && groups === 1 && isCheaper) {
     // Images so large that adding up a small product an image is cheaper than putting channels in front.
     const [left, right] = [g.reshape(dy, [0, outputs, -1]), g.reshape(x, [0, perGroup, -1])];
     return g.reshape(g.sum(g.matmul(left, g.transpose(right, [0, 2, 1])), [0], false), weights);

@@ -8,6 +8,8 @@ export type InputGradient = Value | (() => Value) | null;
 /** A node that is being differentiated, and what is known of it. */
 export interface Site {
   readonly node: Node;
+  /** Whether the channels of images will lie in front of images. */
+  readonly isFolded: boolean;
   /** The inputs. One left out is only looked for where the operator allows that: see `has`. */
   readonly x: readonly Value[];
   has(index: number): boolean;

@@ -1,4 +1,5 @@
-import { BLOCKED_DOMAIN, blocked, gainsFromBlocks } from "../autodiff/blocked.ts";
+import { BLOCKED_DOMAIN, blocked } from "../autodiff/blocked.ts";
+import { foldsImages, gainsFromBlocks } from "../autodiff/blocks.ts";
 import { gradients } from "../autodiff/gradients.ts";
 import { InputError } from "../errors.ts";
 import { build } from "../ir/build.ts";
@@ -69,10 +70,13 @@ export function planTraining(model: Model, options: PlanOptions): TrainingPlan {
   const loss = options.loss(formulas(builder, "float32", opset, "loss/"), graph, builder.input);
   graph.outputs = [loss, ...(options.outputs ?? []).map((name) => madeValue(graph, name))];
   const parameters = values.map(([value]) => value);
-  const whole = gradients(prune(graph), loss, parameters, { opset, given });
+  const forward = prune(graph);
+  const block = options.block && gainsFromBlocks(forward, options.block) ? options.block : 0;
+  const isFolded = block > 0 && foldsImages(forward, block);
+  const whole = gradients(forward, loss, parameters, { opset, given, isFolded });
   let trained = prune(whole.graph, { inputs: true });
-  if (options.block && gainsFromBlocks(trained, options.block)) {
-    trained = blocked(trained, options.block);
+  if (block > 0) {
+    trained = blocked(trained, block, isFolded);
     copy.opsets.set(BLOCKED_DOMAIN, 1);
   }
   return {
