@@ -130,7 +130,7 @@ export async function readNpzVectors(
     reader.fail(`has ${rows} words and counts of type ${counted.dtype} [${counted.shape.join(", ")}]`);
   const counts = counted === null ? null : (counted.data as Float64Array);
   const subwords = subwordsOf(take, dimension, reader);
-  const collector = new RowCollector(reader.name, dimension, 0, 0, options);
+  const collector = new RowCollector(reader.name, dimension, rows, 0, options);
   collector.rows = vectors; // rows that are left out are overwritten by those that follow
   for (const [i, word] of words.entries()) {
     if (collector.isFull) break;
