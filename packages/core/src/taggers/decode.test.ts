@@ -1,7 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { random } from "../random.ts";
 import { spansOf, strictSpansOf } from "../spans.ts";
-import { constrained, marginals, noTransitions, type Transitions, viterbi } from "./decode.ts";
+import {
+  constrained,
+  expectedTags,
+  knownTags,
+  marginals,
+  noTransitions,
+  type Transitions,
+  viterbi,
+} from "./decode.ts";
 
 /** Every sequence of `length` tags out of `count`, with its score. */
 function everySequence(scores: Float32Array, length: number, { start, between, end }: Transitions) {
@@ -36,6 +44,16 @@ describe.each([1, 2, 5])("sequences of %d tokens", (length) => {
     const found = viterbi(scores, length, transitions);
     expect([...found.tags]).toEqual(best.tags);
     expect(found.score).toBeCloseTo(best.score, 5);
+  });
+  test("moves are expected as often as all sequences make them", () => {
+    const { moves } = expectedTags(scores, length, transitions);
+    const weights = all.map(({ score }) => Math.exp(score - best.score));
+    const total = weights.reduce((a, b) => a + b);
+    const counted = new Float64Array(5 * 3);
+    for (const [i, { tags }] of all.entries())
+      for (const [k, often] of knownTags(Int32Array.from(tags), 3).moves.entries())
+        counted[k]! += (often * weights[i]!) / total;
+    for (const [k, often] of counted.entries()) expect(moves[k], `move ${k}`).toBeCloseTo(often, 5);
   });
   test("probabilities of tags are sums over all", () => {
     const { probabilities, logPartition } = marginals(scores, length, transitions);

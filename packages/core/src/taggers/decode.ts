@@ -153,3 +153,75 @@ export function marginals(
   }
   return { probabilities, logPartition };
 }
+
+/** What a tagger expects of a sentence's tags: how probable each tag of a token is, and how often each move is made. */
+export interface ExpectedTags {
+  /** [length, C] */
+  readonly probabilities: Float32Array;
+  /** From each tag to the column's, then starts and ends [C + 2, C]. */
+  readonly moves: Float32Array;
+}
+
+/**
+ * The expected counts of a chain's tags and moves over all sequences: what stands for tags that are known where another tagger is
+ * to learn from this one (Wang et al. 2021, https://arxiv.org/abs/2010.05010).
+ */
+export function expectedTags(scores: Float32Array, length: number, transitions: Transitions): ExpectedTags {
+  const { start, between, end } = transitions;
+  const count = start.length;
+  const { probabilities } = marginals(scores, length, transitions);
+  const moves = new Float32Array((count + 2) * count);
+  if (length === 0) return { probabilities, moves };
+  moves.set(probabilities.subarray(0, count), count * count);
+  moves.set(probabilities.subarray((length - 1) * count), (count + 1) * count);
+  if (length === 1) return { probabilities, moves };
+  // What all ways onward from a tag weigh, each place scaled.
+  const onward = new Float64Array(length * count);
+  const weights = Float64Array.from(between, Math.exp);
+  const raised = (t: number) => {
+    const own = scores.subarray(t * count, (t + 1) * count);
+    const top = own.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+    return Float64Array.from(own, (score) => Math.exp(score - top));
+  };
+  for (let c = 0; c < count; c++) onward[(length - 1) * count + c] = Math.exp(end[c]!);
+  for (let t = length - 2; t >= 0; t--) {
+    const next = raised(t + 1);
+    let sum = 0;
+    for (let b = 0; b < count; b++) {
+      let value = 0;
+      for (let c = 0; c < count; c++)
+        value += weights[b * count + c]! * next[c]! * onward[(t + 1) * count + c]!;
+      onward[t * count + b] = value;
+      sum += value;
+    }
+    for (let b = 0; b < count; b++) onward[t * count + b]! /= sum;
+  }
+  // A move out of a tag is made as often as the tag is there, by what lies behind each move.
+  for (let t = 0; t + 1 < length; t++) {
+    const next = raised(t + 1);
+    for (let b = 0; b < count; b++) {
+      const here = probabilities[t * count + b]!;
+      if (here === 0) continue;
+      let all = 0;
+      for (let c = 0; c < count; c++)
+        all += weights[b * count + c]! * next[c]! * onward[(t + 1) * count + c]!;
+      if (all === 0) continue;
+      for (let c = 0; c < count; c++)
+        moves[b * count + c]! +=
+          (here * weights[b * count + c]! * next[c]! * onward[(t + 1) * count + c]!) / all;
+    }
+  }
+  return { probabilities, moves };
+}
+
+/** Tags that are known, as expectations: each is certain. */
+export function knownTags(tags: Int32Array, count: number): ExpectedTags {
+  const probabilities = new Float32Array(tags.length * count);
+  const moves = new Float32Array((count + 2) * count);
+  for (const [t, tag] of tags.entries()) {
+    probabilities[t * count + tag] = 1;
+    moves[(t === 0 ? count : tags[t - 1]!) * count + tag]! += 1;
+  }
+  if (tags.length > 0) moves[(count + 1) * count + tags.at(-1)!]! += 1;
+  return { probabilities, moves };
+}

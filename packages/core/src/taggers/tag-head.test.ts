@@ -7,8 +7,15 @@ import { random } from "../random.ts";
 import { ort } from "../runtime/ort.ts";
 import { float32, type Tensor } from "../tensor.ts";
 import { planTraining } from "../training/plan.ts";
-import { marginals } from "./decode.ts";
-import { appendTagHead, headLoss, headTargets, type TagHead, transitionsOf } from "./tag-head.ts";
+import { expectedTags, knownTags, marginals } from "./decode.ts";
+import {
+  appendTagHead,
+  expectedTargets,
+  headLoss,
+  headTargets,
+  type TagHead,
+  transitionsOf,
+} from "./tag-head.ts";
 
 interface Case {
   readonly lengths: readonly number[];
@@ -27,7 +34,12 @@ const { cases } = JSON.parse(
 const runtime = ort(module as never);
 
 /** A head whose scores are its inputs: states are the logits and the weights the identity. */
-async function run(one: Case, kind: TagHead["kind"], padTo: number) {
+async function run(
+  one: Case,
+  kind: TagHead["kind"],
+  padTo: number,
+  expected: Record<string, Tensor> | null = null,
+) {
   const { tags, lengths } = one;
   const rows = lengths.length;
   const width = Math.max(...lengths);
@@ -56,7 +68,7 @@ async function run(one: Case, kind: TagHead["kind"], padTo: number) {
     one.gold.map((tags) => Int32Array.from(tags)),
     shape,
   );
-  const results = await session.run({ ...start, ...targets });
+  const results = await session.run({ ...start, ...(expected ?? targets) });
   await session.close();
   const numbers = (name: string | undefined) =>
     name === undefined ? null : (results[name]!.data as Float32Array);
@@ -115,4 +127,28 @@ test("a sequence with a token that has no tag is refused", () => {
   expect(() =>
     headTargets({ name: "h", kind: "crf", tags: 2 }, [Int32Array.of(0, -1)], { rows: 1, length: 2 }),
   ).toThrow(/a token without a tag/);
+});
+
+describe.each(["crf", "softmax"] as const)("what another tagger expects, for a %s", (kind) => {
+  const [one] = cases as [Case];
+  const head: TagHead = { name: "head", kind, tags: one.tags };
+  const shape = { rows: one.lengths.length, length: Math.max(...one.lengths) };
+  test("is what known tags are, where it is certain", () => {
+    const gold = one.gold.map((tags) => Int32Array.from(tags));
+    const known = gold.map((tags) => knownTags(tags, one.tags));
+    const asked = headTargets(head, gold, shape);
+    for (const [name, { data }] of Object.entries(expectedTargets(head, known, shape)))
+      for (const [i, value] of (data as Float32Array).entries())
+        expect(value, `${name} ${i}`).toBeCloseTo((asked[name]!.data as Float32Array)[i]!, 6);
+  });
+  test("leaves nothing to learn for a head that expects the same", async () => {
+    const table = float32([one.tags + 2, one.tags], kind === "crf" ? one.table : one.table.map(() => 0));
+    const width = Math.max(...one.lengths);
+    const expected = one.lengths.map((length, s) => {
+      const own = one.logits.slice(s * width * one.tags, (s * width + length) * one.tags);
+      return expectedTags(Float32Array.from(own), length, transitionsOf(table));
+    });
+    const { dLogits, dTable } = await run(one, kind, width, expectedTargets(head, expected, shape));
+    for (const value of [...dLogits, ...(dTable ?? [])]) expect(Math.abs(value)).toBeLessThan(1e-5);
+  });
 });

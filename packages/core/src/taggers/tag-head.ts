@@ -5,7 +5,7 @@ import type { Formula } from "../ops/formula.ts";
 import type { Random } from "../random.ts";
 import { float32, type Tensor } from "../tensor.ts";
 import { crossEntropy } from "../training/losses.ts";
-import type { Transitions } from "./decode.ts";
+import type { ExpectedTags, Transitions } from "./decode.ts";
 import { dense, weightsOf } from "./weights.ts";
 
 /** How tags are scored: each token by itself, or whole sequences (a linear-chain conditional random field). */
@@ -173,10 +173,49 @@ export function headTargets(
     if (kind === "crf") moves[(count + 1) * count + tags.at(-1)!]! += share;
   }
   if (kind === "softmax") return { [`${name}.targets`]: float32([rows * length, count], targets) };
+  return chainFeeds(name, { rows, length, count }, { targets, moves, mask, last });
+}
+
+/**
+ * As `headTargets` where tags are not known but expected: the loss is then the cross-entropy of what is expected against what the
+ * head gives, least where they are the same.
+ */
+export function expectedTargets(
+  { name, kind, tags: count }: TagHead,
+  sentences: readonly ExpectedTags[],
+  { rows, length }: { readonly rows: number; readonly length: number },
+): Record<string, Tensor> {
+  const tokens = sentences.map(({ probabilities }) => probabilities.length / count);
+  const share =
+    1 /
+    Math.max(
+      1,
+      tokens.reduce((sum, one) => sum + one, 0),
+    );
+  const targets = new Float32Array(rows * length * count);
+  const moves = new Float32Array((count + 2) * count);
+  const mask = new Float32Array(length * rows);
+  const last = new Float32Array(length * rows);
+  for (const [s, expected] of sentences.entries()) {
+    for (const [i, p] of expected.probabilities.entries()) targets[s * length * count + i] = share * p;
+    for (const [i, often] of expected.moves.entries()) moves[i]! += share * often;
+    for (let t = 0; t < tokens[s]!; t++) mask[t * rows + s] = share;
+    if (tokens[s]! > 0) last[(tokens[s]! - 1) * rows + s] = share;
+  }
+  return kind === "softmax"
+    ? { [`${name}.targets`]: float32([rows * length, count], targets) }
+    : chainFeeds(name, { rows, length, count }, { targets, moves, mask, last });
+}
+
+function chainFeeds(
+  name: string,
+  { rows, length, count }: { readonly rows: number; readonly length: number; readonly count: number },
+  made: Record<"targets" | "moves" | "mask" | "last", Float32Array>,
+): Record<string, Tensor> {
   return {
-    [`${name}.targets`]: float32([rows, length, count], targets),
-    [`${name}.moves`]: float32([count + 2, count], moves),
-    [`${name}.mask`]: float32([length, rows, 1], mask),
-    [`${name}.last`]: float32([length, rows, 1], last),
+    [`${name}.targets`]: float32([rows, length, count], made.targets),
+    [`${name}.moves`]: float32([count + 2, count], made.moves),
+    [`${name}.mask`]: float32([length, rows, 1], made.mask),
+    [`${name}.last`]: float32([length, rows, 1], made.last),
   };
 }
