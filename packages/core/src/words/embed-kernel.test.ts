@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { random } from "../random.ts";
-import { GROUP, rounds, scratchLayout, trainKernel } from "./embed-kernel.ts";
+import { GROUP, rounds, scratchLayout, strideOf, trainKernel } from "./embed-kernel.ts";
 
 interface Group {
   readonly outputs: readonly number[];
@@ -49,7 +49,7 @@ describe.each([
 ])("a step of training, %s", (_, isMean) => {
   test.each([1, 4, 17, 50, 100])("is that of the formulas for %d numbers a word", (D) => {
     const source = random(D);
-    const stride = 16 * rounds(D).vectors;
+    const stride = strideOf(D);
     const layout = scratchLayout(stride, 10);
     const memory = new WebAssembly.Memory({ initial: 4, maximum: 4 });
     const [floats, integers] = [new Float32Array(memory.buffer), new Int32Array(memory.buffer)];

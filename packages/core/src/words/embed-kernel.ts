@@ -46,6 +46,11 @@ export function rounds(dimension: number): { vectors: number; unrolled: number }
   return best;
 }
 
+/** Bytes from one row to the next: whole cache lines, so that threads which write to different rows do not wait for each other. */
+export function strideOf(dimension: number): number {
+  return 64 * Math.ceil(rounds(dimension).vectors / 4);
+}
+
 /**
  * The module of the training loop for rows of one length. A record says: inputs n, whether their mean is the only input (1) or
  * each is one (0), groups; then the addresses of the n input rows; then groups of six output rows with a label (1 what is to be
@@ -61,7 +66,7 @@ export function trainModule(
 ): Uint8Array<ArrayBuffer> {
   const { vectors, unrolled } = rounds(dimension);
   const bytes = i32.of(16 * vectors);
-  const layout = scratchLayout(16 * vectors, contexts);
+  const layout = scratchLayout(strideOf(dimension), contexts);
   const madd = multiplyAdd(isFused);
   const train: WasmFunction = {
     parameters: ["i32", "i32", "i32"],
@@ -72,7 +77,7 @@ export function trainModule(
       const inScratch = (offset: number) => i32.add(scratch, i32.of(offset));
       const [rows, rowsEnd, isMean] = [integer(), integer(), integer()];
       const [list, listEnd, group, groupsEnd] = [integer(), integer(), integer(), integer()];
-      const [a, d, row, slope] = [integer(), integer(), integer(), integer()];
+      const [a, d, row, slope, touched] = [integer(), integer(), integer(), integer(), integer()];
       const outputs = Array.from({ length: GROUP }, integer);
       const [x, y, spare] = [four(), four(), four()];
       const values = outputs.map(four);
@@ -98,6 +103,14 @@ export function trainModule(
             step(d, 16 * by);
           },
           () => i32.below(d, bytes),
+        );
+      };
+      /** Asks for all cache lines of a row at once: they may lie far away, with the thread that wrote them last. */
+      const touch = (address: Code) => {
+        const lines = Array.from({ length: Math.ceil(vectors / 4) }, (_, k) => i32.load(address, 64 * k));
+        f.set(
+          touched,
+          [touched, ...lines].reduce((sum, line) => i32.add(sum, line)),
         );
       };
       const takeMean = () => {
@@ -177,10 +190,16 @@ export function trainModule(
           f.set(groupsEnd, i32.add(group, i32.mul(i32.load(at, 8), i32.of(GROUP_BYTES))));
           f.set(list, rows);
           f.set(listEnd, rowsEnd);
+          each(rows, rowsEnd, () => {
+            f.set(row, i32.load(a));
+            touch(row);
+          });
           f.when(isMean, takeMean);
           f.loop(
             () => {
               for (const [k, output] of outputs.entries()) f.set(output, i32.load(group, 4 * k));
+              for (const output of outputs) touch(output);
+              f.run(i32.store(scratch, touched, 8));
               takeSlopes();
               change();
               step(group, GROUP_BYTES);

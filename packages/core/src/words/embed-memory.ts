@@ -1,5 +1,5 @@
 import { InputError } from "../errors.ts";
-import { contextsOf, rounds, scratchLayout } from "./embed-kernel.ts";
+import { contextsOf, scratchLayout, strideOf } from "./embed-kernel.ts";
 import type { EmbedSettings } from "./embed-options.ts";
 
 /** Bytes a thread has for records that are not worked off yet. */
@@ -25,7 +25,7 @@ export interface EmbedLayout {
 /** The layout for `words` words. Throws an InputError where it is more than WebAssembly's 4 GiB. */
 export function embedLayout(words: number, settings: EmbedSettings, threads: number): EmbedLayout {
   const { dim, window, negative, hierarchical, subwords, buckets } = settings;
-  const stride = 16 * rounds(dim).vectors;
+  const stride = strideOf(dim);
   const { records } = scratchLayout(stride, contextsOf(window));
   const own = Math.ceil((records + RECORD_BYTES) / 64) * 64;
   const inputs = threads * own;
