@@ -16,6 +16,7 @@ import {
   runtimeFlags,
   runtimeSettings,
 } from "./flags.ts";
+import { trainKeeping } from "./keeping.ts";
 import { taggerNames, trainTagged } from "./tagging.ts";
 import { classLines, scoreLines, transferLines } from "./words.ts";
 
@@ -60,6 +61,24 @@ export const train = command({
       of: ["auto", "yes", "no"],
       about: "the same network from random weights as a baseline; auto where the network itself is trained",
     },
+    keep: {
+      type: "choice",
+      default: "no",
+      of: ["no", "auto", "distil", "replay", "both"],
+      about:
+        "of tagged tokens with --backbone run:DIR: the earlier tagger's tags stay, as a second task; taught by itself (distil), by earlier sentences (replay), or both; auto takes both where there are earlier sentences",
+    },
+    earlier: {
+      type: "string",
+      default: null,
+      about:
+        "earlier sentences with their tags, for --keep: learnt again, and their test part measures what is forgotten",
+    },
+    earlierColumn: {
+      type: "string",
+      default: null,
+      about: "columns of the earlier sentences, as --column (default: as the earlier tagger's)",
+    },
     shots: { type: "number", default: null, min: 1, about: "labelled training rows a class that are kept" },
     testFraction: {
       type: "number",
@@ -88,6 +107,10 @@ export const train = command({
     const isTagger = settings.arch !== null && TAGGER_NAMES.includes(settings.arch);
     const architecture =
       settings.arch === null || isTagger ? null : architectureChoice(settings.arch, settings);
+    if (settings.keep !== "no")
+      return await trainKeeping(path, output, settings, { terminal, signal, words });
+    if ((settings.earlier ?? settings.earlierColumn) !== null)
+      throw new UsageError("graft train: --earlier and --earlier-column are of --keep, which is missing");
     const dataset = await readData(path, settings, { signal });
     for (const note of dataset.notes ?? []) terminal.print(`note: ${note}`);
     if (dataset.task === "token-classification")

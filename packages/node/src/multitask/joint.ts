@@ -139,6 +139,24 @@ export async function trainJointly(
   }
 }
 
+/** A task's network as it is before training, where that is what it is compared with. */
+export async function beforeTraining(task: ReadyTask, { file, runtime }: JointContext): Promise<JointResult> {
+  const scorer = await openLossScorer(task, { runtime, batchSize: file.training.batchSize });
+  try {
+    const held = new Map([[task.name, await scorer.loss(new Map())]]);
+    return {
+      models: new Map([[task.name, task.open.model]]),
+      held,
+      epochs: [],
+      best: 0,
+      steps: 0,
+      seconds: 0,
+    };
+  } finally {
+    await scorer.close();
+  }
+}
+
 /** The running average of a tagger's weights reaches back over this share of all steps. */
 const AVERAGED = 0.05;
 

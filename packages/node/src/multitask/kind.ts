@@ -6,6 +6,7 @@ import type { WorstSentence } from "../tagging/report.ts";
 import type { LossScorer } from "./loss-scorer.ts";
 import type { TaskMetrics } from "./metrics.ts";
 import type { TaskInputs } from "./sentence-inputs.ts";
+import type { TaskData } from "./task-data.ts";
 import type { Trunk } from "./trunk.ts";
 
 /** A kind of task that a joint training can have. A new one is a file in `kinds` and a line in its index. */
@@ -17,6 +18,13 @@ export interface TaskKind {
   readonly labels: "required" | "none";
   /** Whether its rows are sentences of tagged tokens. */
   readonly isTagged?: boolean;
+  /** Whether it keeps the tags of the tagger that the trunk comes from: its rows may be those of the other tasks. */
+  readonly keepsTags?: boolean;
+  /** Completes rows as they were read, before anything is opened. */
+  complete?(
+    data: TaskData,
+    context: { readonly backbone: string | null; readonly runtime: Runtime },
+  ): Promise<TaskData>;
   /** What the trunk must take; null for anything. */
   readonly modality: "image" | "text" | null;
   /** The task over a trunk. Throws an InputError where they do not fit. */
@@ -36,6 +44,7 @@ export interface KindContext {
   readonly trained: number;
   readonly classes: readonly string[];
   readonly inputs: TaskInputs;
+  readonly runtime: Runtime;
   readonly random: Random;
 }
 
@@ -57,6 +66,8 @@ export interface OpenTask {
   readonly measure: string;
   /** The loss on held-out rows of the best guess that looks at no input, which losses are compared with. */
   baseline(): Promise<number>;
+  /** Whether the network before training is what the task is compared with, and not one trained alone. */
+  readonly isBefore?: boolean;
   /** Opens what scores held-out rows where that is not the mean loss of their batches: lower is better. */
   openScorer?(runtime: Runtime, held: Int32Array): Promise<LossScorer>;
   /** What test rows say of networks of the task; only where rows are labelled. */
@@ -73,6 +84,10 @@ export interface ProveContext {
   readonly kept: Model;
   readonly joint: Model;
   readonly alone: Model | null;
+  /** Of a task that is compared with what it was before: its head over the trunk that learnt another task alone. */
+  readonly unkept: Model | null;
+  /** Whether `alone` is the network before training. */
+  readonly isBefore: boolean;
   readonly trunk: Trunk;
   readonly runtime: Runtime;
   readonly seed: number;
@@ -86,7 +101,7 @@ export interface ProveContext {
 export interface Findings {
   readonly metrics: Pick<
     TaskMetrics,
-    "measure" | "test" | "joint" | "alone" | "aloneInterval" | "gain" | "majority"
+    "measure" | "test" | "joint" | "alone" | "aloneInterval" | "gain" | "unkept" | "majority"
   >;
   /** A prediction a test row, as JSON. */
   readonly predictions: readonly string[];

@@ -47,6 +47,11 @@ export interface TaskMetrics {
   readonly joint: number;
   readonly alone: number | null;
   readonly aloneInterval: Interval | null;
+  /**
+   * Of a task that is kept (`gain.against` is "before", and `alone` what the earlier tagger gives): what its head gives over
+   * the trunk after it learnt another task alone.
+   */
+  readonly unkept: number | null;
   /** Joint less alone on the same test rows, its interval and the verdict; no exact test where sentences are drawn anew. */
   readonly gain:
     | (Pick<TransferVerdict, "verdict" | "gain" | "interval" | "against"> & {

@@ -8,6 +8,7 @@ import { checkpointsIn, decodedInputs } from "../training/index.ts";
 import {
   type Affinity,
   affinityOf,
+  beforeTraining,
   type JointContext,
   type JointResult,
   type ReadyTask,
@@ -67,25 +68,31 @@ export interface MultitaskRun {
 }
 
 /**
- * Trains the tasks of a TASKS.json over one trunk, each alone beside it with the same care, and writes RUN: one network with an
+ * Trains the tasks of a TASKS.json (its path, or what `tasksFile` made) over one trunk, each alone beside it with the same care, and writes RUN: one network with an
  * output for each task, what company was worth to each with paired intervals, and a report. Nothing is chosen on test rows.
  * Killed at any moment, the same call makes the same model. Throws an InputError that names the task at fault.
  */
-export async function multitaskRun(tasksPath: string, options: MultitaskOptions): Promise<MultitaskRun> {
+export async function multitaskRun(
+  tasks: string | TasksFile,
+  options: MultitaskOptions,
+): Promise<MultitaskRun> {
   const begin = performance.now();
   const { output, seed = 0, baselines = true, safe = false, onProgress, signal } = options;
   if (safe && !baselines)
     throw new InputError("safe keeps the better of joint and alone, so each task must be trained alone, too");
-  const file = await readTasksFile(tasksPath);
+  const file = typeof tasks === "string" ? await readTasksFile(tasks) : tasks;
   const runtime = options.runtime ?? (await ortRuntime(runtimeOptions(options)));
   try {
-    const read = await readTasks(file.tasks, {
+    const asRead = await readTasks(file.tasks, {
       seed,
       validation: file.training.validation,
       sentences: (await takesSentences(file.trunk)) ? { longest: file.trunk.maxLength ?? LONGEST } : null,
       ...(onProgress && { onProgress: (done: number, total: number) => onProgress("read", done, total) }),
       ...(signal && { signal }),
     });
+    const read: TaskData[] = [];
+    for (const data of asRead)
+      read.push(await completed(data, { file, backbone: file.trunk.backbone, runtime }));
     await prepareRun(output);
     const log = (entry: object) => appendFile(join(output, runFiles.log), `${JSON.stringify(entry)}\n`);
     for (const { spec, train, held, test, classes } of read)
@@ -106,9 +113,11 @@ export async function multitaskRun(tasksPath: string, options: MultitaskOptions)
       runtime,
       random: source,
     });
-    const tasks: ReadyTask[] = [];
+    const ready: ReadyTask[] = [];
     for (const data of read)
-      tasks.push(await readyTask(data, file, trunk, source.fork(`task ${data.spec.name}`)));
+      ready.push(
+        await readyTask(data, { file, trunk, runtime, source: source.fork(`task ${data.spec.name}`) }),
+      );
     let written: Promise<unknown> = Promise.resolve();
     const context: JointContext = {
       file,
@@ -137,19 +146,21 @@ export async function multitaskRun(tasksPath: string, options: MultitaskOptions)
       },
       ...(signal && { signal }),
     };
-    const labelled = tasks.filter(({ data }) => kindOf(data.spec.kind).labels === "required");
-    if (baselines && tasks.length > 1)
+    const labelled = ready.filter(({ open }) => open.prove && !open.isBefore);
+    if (baselines && ready.length > 1)
       options.onNote?.(
         `${labelled.length === 1 ? "the task" : `each of ${labelled.length} tasks`} is trained alone, too, for ${file.training.epochs} epochs: about the time of the joint run once more; --no-baselines leaves it out`,
       );
-    const affinity = options.affinity && tasks.length > 1 ? await affinityOf(tasks, context) : null;
-    const joint = await trainJointly("joint", tasks, context);
+    const affinity = options.affinity && ready.length > 1 ? await affinityOf(ready, context) : null;
+    const joint = await trainJointly("joint", ready, context);
     const alone = new Map<string, JointResult>();
-    if (baselines && tasks.length > 1)
+    if (baselines && ready.length > 1)
       for (const task of labelled)
         alone.set(task.name, await trainJointly(`alone-${task.name}`, [task], context));
+    for (const task of ready)
+      if (task.open.isBefore) alone.set(task.name, await beforeTraining(task, context));
     await written;
-    const outcome: MultitaskOutcome = { file, trunk, tasks, joint, alone, affinity, seed };
+    const outcome: MultitaskOutcome = { file, trunk, tasks: ready, joint, alone, affinity, seed };
     const proof = await proveTasks(outcome, {
       runtime,
       safe,
@@ -161,7 +172,7 @@ export async function multitaskRun(tasksPath: string, options: MultitaskOptions)
       output,
       split: options.split === true,
       seconds,
-      command: options.command ?? `multitaskRun(${JSON.stringify(tasksPath)}, …)`,
+      command: options.command ?? `multitaskRun(${JSON.stringify(file.path)}, …)`,
     });
     return { folder: output, metrics };
   } finally {
@@ -184,12 +195,29 @@ function commonModality(file: TasksFile, read: readonly TaskData[]): "image" | "
   return first.modality;
 }
 
+/** A task's rows with what its kind adds to them. */
+async function completed(
+  data: TaskData,
+  {
+    file,
+    ...context
+  }: { readonly file: TasksFile; readonly backbone: string | null; readonly runtime: Runtime },
+): Promise<TaskData> {
+  const { complete } = kindOf(data.spec.kind);
+  if (!complete) return data;
+  return await told(`${file.path}: task "${data.spec.name}"`, () => complete(data, context));
+}
+
 async function readyTask(
   data: TaskData,
-  file: TasksFile,
-  trunk: Trunk,
-  source: ReturnType<typeof random>,
+  context: {
+    readonly file: TasksFile;
+    readonly trunk: Trunk;
+    readonly runtime: Runtime;
+    readonly source: ReturnType<typeof random>;
+  },
 ): Promise<ReadyTask> {
+  const { file, trunk, runtime, source } = context;
   const { spec, train, held, classes } = data;
   const rows = [...train, ...held];
   const { preprocessor } = trunk;
@@ -211,6 +239,7 @@ async function readyTask(
       trained: train.length,
       classes,
       inputs,
+      runtime,
       random: source.fork("kind"),
     });
     return { name: spec.name, data, open, inputs, baseline: await open.baseline() };

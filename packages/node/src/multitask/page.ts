@@ -83,7 +83,9 @@ ${section(
         one.measure,
         whole(one.rows.train),
         percent(one.joint),
-        one.alone === null ? "" : percent(one.alone),
+        one.alone === null
+          ? ""
+          : html`${percent(one.alone)}${one.gain?.against === "before" && html` <small>before</small>`}`,
         one.gain === null ? "" : points(one.gain.gain),
         one.gain === null ? "" : pointsRange(one.gain.interval),
       ],
@@ -122,12 +124,15 @@ ${run.notes.length > 0 && section("Notes", html`<ul class="findings">${run.notes
 function verdictOf({ gain }: TaskMetrics): Markup | false {
   if (gain === null) return false;
   const look = { helps: "helps", hurts: "hurts", "no evidence": "doubt" }[gain.verdict];
-  const words = { helps: "gains", hurts: "loses", "no evidence": "no difference shown" }[gain.verdict];
-  return html`<span class="verdict ${look}">${words}</span> `;
+  const words =
+    gain.against === "before"
+      ? { helps: "better than before", hurts: "forgets", "no evidence": "nothing forgotten that is shown" }
+      : { helps: "gains", hurts: "loses", "no evidence": "no difference shown" };
+  return html`<span class="verdict ${look}">${words[gain.verdict]}</span> `;
 }
 
 /** What a task's test rows say, in a sentence or two. */
-export function sentence({ test, measure, gain, kept, rows }: TaskMetrics): string {
+export function sentence({ test, measure, gain, kept, rows, unkept }: TaskMetrics): string {
   const { value, interval } = headline(test);
   const right =
     measure === "F1 of spans"
@@ -137,6 +142,11 @@ export function sentence({ test, measure, gain, kept, rows }: TaskMetrics): stri
         : `${percent(value)} of ${whole(test.n)} tokens in ${whole(rows.test)} test sentences are right (95% interval ${percents(interval)})`;
   if (gain === null)
     return `${right}; it was not trained alone, so this does not show what the company was worth.`;
+  if (gain.against === "before") {
+    const without =
+      unkept === null ? "" : ` Had the trunk learnt the new labels alone, it would be ${percent(unkept)}.`;
+    return `${right}. That is ${points(gain.gain)} against the earlier tagger (95% interval ${pointsRange(gain.interval)}, sentences drawn anew).${without}${kept === "alone" ? " The earlier network is kept: it was better on held-out rows." : ""}`;
+  }
   const claim = {
     helps: `Company helps: ${points(gain.gain)}`,
     hurts: `Company hurts: ${points(gain.gain)}`,
@@ -191,6 +201,7 @@ function taskSection({
 }: MultitaskReport["sections"][number]): Markup {
   const { test, classes } = metrics;
   const chart = curveChart(curves);
+  const isBefore = metrics.gain?.against === "before";
   const bars = [
     {
       name: metrics.kept === "joint" ? "joint" : "this model (alone)",
@@ -198,13 +209,23 @@ function taskSection({
       isOurs: true,
     },
     ...(metrics.alone !== null && metrics.kept === "joint"
-      ? [{ name: "alone", value: metrics.alone, interval: metrics.aloneInterval, isOurs: false }]
+      ? [
+          {
+            name: isBefore ? "before" : "alone",
+            value: metrics.alone,
+            interval: metrics.aloneInterval,
+            isOurs: false,
+          },
+        ]
       : []),
+    ...(metrics.unkept === null
+      ? []
+      : [{ name: "without keeping", value: metrics.unkept, interval: null, isOurs: false }]),
     { name: "always the commonest class", value: metrics.majority, interval: null, isOurs: false },
   ];
   return html`<h2 id="${name}"><bdi>${name}</bdi> <small>${source}</small></h2>
 <div class="grid-2">
-${section("Against training alone", barChart(bars))}
+${section(isBefore ? "Against the earlier tagger" : "Against training alone", barChart(bars))}
 ${"spans" in test ? tagSections(test) : classSections(test, classes)}
 ${chart !== null && section(curves.title, chart)}
 ${notes.length > 0 && section("Notes", html`<ul class="findings">${notes.map((note) => html`<li>${note}</li>`)}</ul>`)}

@@ -54,6 +54,7 @@ export async function proveClasses(context: ProveContext): Promise<Findings> {
           seed,
           groups,
         }),
+      unkept: null,
       majority: labels.filter((label) => label === most).length / labels.length,
     },
     predictions: predictionsOf(test, probabilities, classes).map((one) =>

@@ -14,15 +14,16 @@ export async function proveTags(
   context: ProveContext,
   about: { readonly spec: TaggerSpec; readonly scheme: Scheme | null; readonly unit: Unit },
 ): Promise<Findings> {
-  const { name, kept, joint, alone, seed, classes, column } = context;
+  const { name, kept, joint, alone, unkept, isBefore, seed, classes, column } = context;
   const { scheme, unit } = about;
   const [train, test] = [context.train, context.test] as readonly (readonly Sentence[])[];
   const spec: TaggerSpec = { ...about.spec, head: taggerHead(about.spec.head, name) };
   const words = new Set(train!.flatMap(({ tokens }) => tokens.texts));
+  const tagged = train!.filter(({ tokens }) => tokens.tags !== null);
   const of = async (network: Model) => {
-    const tagged = await tags(context, network, spec, test!);
-    const sentences = shown(tagged, spec, { scheme });
-    const scores = tagTest(test!, tagged, { spec, scheme, seed, knows: (token) => words.has(token) });
+    const found = await tags(context, network, spec, test!);
+    const sentences = shown(found, spec, { scheme });
+    const scores = tagTest(test!, found, { spec, scheme, seed, knows: (token) => words.has(token) });
     return { sentences, scores, tags: sentences.map((one) => one.tags) };
   };
   const ours = await of(kept);
@@ -31,7 +32,7 @@ export async function proveTags(
   const apart = alone && (await again(alone));
   const headline = ({ scores }: typeof ours) => scores.spanF1 ?? scores.accuracy;
   const gain = apart && comparison(test!, together.tags, apart.tags, scheme, seed);
-  const counts = tagCounts(train!);
+  const counts = tagCounts(tagged);
   return {
     metrics: {
       measure: scheme === null ? "accuracy by token" : "F1 of spans",
@@ -39,9 +40,10 @@ export async function proveTags(
       joint: headline(together),
       alone: apart && headline(apart),
       aloneInterval: apart && (apart.scores.spans?.interval ?? apart.scores.interval),
-      gain: gain && { ...gain, against: "alone", pValue: null },
+      gain: gain && { ...gain, against: isBefore ? "before" : "alone", pValue: null },
+      unkept: unkept && headline(await of(unkept)),
       // Without a span there is none that is right.
-      majority: scheme === null ? tagBaselines(train!, test!).majority : 0,
+      majority: scheme === null ? tagBaselines(tagged.length > 0 ? tagged : test!, test!).majority : 0,
     },
     predictions: test!.map((row, i) =>
       JSON.stringify({ task: name, ...JSON.parse(predictionLine(row, ours.sentences[i]!)) }),

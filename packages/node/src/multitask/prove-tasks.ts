@@ -1,4 +1,4 @@
-import { type MergedPart, type Model, mergeModels, type Runtime } from "@graft-ml/core";
+import { type MergedPart, type Model, mergeModels, type Runtime, withParameters } from "@graft-ml/core";
 import type { ReadyTask } from "./joint.ts";
 import type { Findings } from "./kind.ts";
 import type { MultitaskOutcome } from "./multitask-run.ts";
@@ -77,6 +77,8 @@ async function provenTask(
     kept: model,
     joint: kept === "joint" ? model : of(joint.models.get(name)!),
     alone: single ? (kept === "alone" ? model : of(single.models.get(name)!)) : null,
+    unkept: open.isBefore ? unkept(task, alone, of) : null,
+    isBefore: open.isBefore === true,
     ...{ trunk, runtime, seed },
     ...(onProgress && {
       onProgress: (done: number, total: number) => onProgress(`test ${name}`, done, total),
@@ -84,4 +86,19 @@ async function provenTask(
     ...(signal && { signal }),
   });
   return { ...findings, task, kept };
+}
+
+/** A task's own head over the trunk that learnt another task and nothing else. */
+function unkept(
+  { name, open }: ReadyTask,
+  alone: MultitaskOutcome["alone"],
+  of: (network: Model) => Model,
+): Model | null {
+  const [other] = [...alone].filter(([one]) => one !== name).map(([one, { models }]) => models.get(one)!);
+  if (other === undefined) return null;
+  const own = new Set([...open.model.graph.initializers.keys()].map((value) => value.name));
+  const learnt = [...other.graph.initializers].flatMap(([value, tensor]) =>
+    /^(tokens|encoder)\./.test(value.name) && own.has(value.name) ? [[value.name, tensor] as const] : [],
+  );
+  return of(withParameters(open.model, new Map(learnt)));
 }

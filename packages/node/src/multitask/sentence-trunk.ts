@@ -22,7 +22,7 @@ import {
 } from "@graft-ml/core";
 import type { Backbone } from "../backbones/index.ts";
 import { builtinVectors } from "../sources/vectors.ts";
-import { taskOf } from "../tagging/config.ts";
+import { firstTagging, taskOf } from "../tagging/config.ts";
 import {
   type NetworkTrunk,
   newTrunk,
@@ -41,18 +41,21 @@ import type { TrunkChoice } from "./tasks-file.ts";
 const { wordWidth, minimum, affixRows, affixWidth, characters, tuneVectors, units, layers } = taggerOptions;
 const { dropout, batchTokens } = taggerOptions;
 
+/** Settings of training a tagger's trunk, which one that is taken from a RUN has, too. */
+export const continuingOptions = { dropout, batchTokens, tuneVectors } as const;
+
 /** Settings of a tagger's trunk that several tasks share. */
 export const sentenceOptions = {
-  ...{ wordWidth, minimum, affixRows, affixWidth, characters, tuneVectors, units, layers },
-  ...{ dropout, batchTokens },
+  ...{ wordWidth, minimum, affixRows, affixWidth, characters, units, layers },
+  ...continuingOptions,
 } as const;
 
 /** Whether TASKS.json names a tagger's trunk, which takes sentences of tokens: an encoder, or a tagger's RUN. */
 export async function takesSentences({ arch, backbone }: TrunkChoice): Promise<boolean> {
   if (arch !== null) return Object.hasOwn(taggerEncoders, arch);
-  return (
-    backbone?.startsWith("run:") === true && (await taskOf(backbone.slice(4))) === "token-classification"
-  );
+  if (!backbone?.startsWith("run:")) return false;
+  const folder = backbone.slice("run:".length);
+  return (await taskOf(folder)) === "token-classification" || (await firstTagging(folder)) !== null;
 }
 
 /** A tagger's network below its heads: what a token is by itself, and an encoder over the sentence. */
@@ -69,6 +72,8 @@ export interface SentenceTrunk {
   open(layer: string | null, training: boolean): OpenedSentences;
   /** Gives parameters that other networks of the trunk have, too, the same tensors. */
   shared(model: Model): Model;
+  /** Lets parameters start from these tensors in networks that are opened from now on. */
+  begin(tensors: ReadonlyMap<string, Tensor>): void;
   readonly preprocessor: Preprocessor;
   readonly backbone: Backbone;
   readonly notes: readonly string[];
@@ -130,6 +135,9 @@ export async function openSentences(options: {
     ...{ trunk, unit, encoder, vectors, tunesVectors, open, preprocessor },
     dropout: settings.dropout ?? DROPOUT,
     batchTokens: settings.batchTokens,
+    begin(given) {
+      for (const [own, tensor] of given) tensors.set(own, tensor);
+    },
     shared(model) {
       for (const [value, tensor] of model.graph.initializers) {
         if (tensor.dtype !== "float32" || !/^(tokens|encoder|heads)\./.test(value.name)) continue;

@@ -55,13 +55,23 @@ export async function readTasks(specs: readonly TaskSpec[], options: TaskDataOpt
   const tested = new Map<string, ReadonlySet<string>>();
   const wanted = specs.filter(({ kind }) => kindOf(kind).labels === "required");
   // Tagged tokens first: they say what texts are cut into.
+  const isKept = ({ kind }: TaskSpec) => kindOf(kind).keepsTags === true;
   const isTagged = ({ kind }: TaskSpec) => kindOf(kind).isTagged === true;
+  const classified = wanted.filter((one) => !isTagged(one));
   let unit: Unit = "words";
-  for (const spec of [...wanted.filter(isTagged), ...wanted.filter((one) => !isTagged(one))]) {
+  for (const spec of [
+    ...wanted.filter((one) => isTagged(one) && !isKept(one)),
+    ...classified,
+    ...wanted.filter(isKept),
+  ]) {
     const same = labelled.find((one) => one.spec.data === spec.data);
     const known = same && tested.get(same.spec.name);
     const parts = await told(`task "${spec.name}"`, () =>
-      isTagged(spec) ? taggedParts(spec, options) : labelledParts(spec, options, unit, known),
+      isKept(spec)
+        ? keptParts(spec, options, labelled)
+        : isTagged(spec)
+          ? taggedParts(spec, options)
+          : labelledParts(spec, options, unit, known),
     );
     if (isTagged(spec) && labelled.length === 0) unit = unitOf(parts.train);
     labelled.push(parts);
@@ -104,6 +114,58 @@ async function taggedParts(spec: TaskSpec, { seed, signal }: TaskDataOptions): P
     testFraction: testFraction ?? 0.2,
   });
   return { spec, dataset: read, train, held, test, notes: [...(read.notes ?? []), ...notes] };
+}
+
+/** Sentences that keep earlier tags: those of the other tasks, which the earlier tagger tags, and earlier ones with theirs. */
+async function keptParts(
+  spec: TaskSpec,
+  options: TaskDataOptions,
+  labelled: readonly Parts[],
+): Promise<Parts> {
+  const others = labelled.filter(({ spec: { kind } }) => !kindOf(kind).keepsTags);
+  const untagged = (part: (parts: Parts) => readonly Row[]) =>
+    unique(others.flatMap(part)).map((row) => ({
+      ...row,
+      label: null,
+      tokens: { ...row.tokens!, tags: null },
+    }));
+  const { by } = spec.settings;
+  if (others.length === 0) throw new InputError("there is no other task that brings sentences to be tagged");
+  if (spec.data === null) {
+    if (by === "replay" || by === "both")
+      throw new InputError(`by ${by}: name the earlier sentences with data, or take "by": "distil"`);
+    return {
+      spec,
+      dataset: { task: "token-classification", source: "the sentences of the other tasks" },
+      train: untagged(({ train }) => train),
+      held: null,
+      test: untagged(({ test }) => test),
+      notes: [
+        "without earlier sentences the score says how often the tags are still those that the earlier tagger gives",
+      ],
+    };
+  }
+  const own = await taggedParts(spec, options);
+  const { limit } = spec.common;
+  const replayed = by === "distil" ? [] : limited(own.train, limit, options.seed);
+  const taught = by === "replay" ? [] : untagged(({ train }) => train);
+  // The limit is of earlier sentences.
+  return {
+    ...own,
+    spec: { ...spec, common: { ...spec.common, limit: null } },
+    train: [...replayed, ...taught],
+    notes: [
+      ...own.notes,
+      `${replayed.length} earlier sentences are learnt again, ${taught.length} of the other tasks as the earlier tagger tags them`,
+    ],
+  };
+}
+
+/** As many rows as are allowed, at random. */
+function limited(rows: readonly Row[], limit: number | null, seed: number): readonly Row[] {
+  if (limit === null) return rows;
+  const order = random(seed).fork("limit").permutation(rows.length);
+  return Array.from(order.subarray(0, limit).sort(), (i) => rows[i]!);
 }
 
 /** The data set with other names of tags. */
@@ -216,12 +278,7 @@ async function finished(
   };
   const allowed = await unjudged(all);
   const { limit } = spec.common;
-  const limited = (rows: readonly Row[]) => {
-    if (limit === null) return rows;
-    const order = random(seed).fork("limit").permutation(rows.length);
-    return Array.from(order.subarray(0, limit).sort(), (i) => rows[i]!);
-  };
-  const kept = limited(allowed);
+  const kept = limited(allowed, limit, seed);
   if (kept.length < 4)
     throw new InputError(
       `${kept.length} training rows are left; a joint training needs 4 at least, some of them to choose the epoch`,
@@ -230,8 +287,10 @@ async function finished(
   const of = (numbers: Int32Array) => Array.from(numbers, (i) => kept[i]!);
   const parts = official === null ? splitDataset(kept, { fraction: validation, seed }) : null;
   const train = (parts ? of(parts.train) : kept).flatMap(inPieces);
-  const rest = (parts ? of(parts.test) : limited(await unjudged(official!))).flatMap(inPieces);
-  const named = isTagged ? train.flatMap(({ tokens }) => tokens!.tags!) : train.map(({ label }) => label);
+  const rest = (parts ? of(parts.test) : limited(await unjudged(official!), limit, seed)).flatMap(inPieces);
+  const named = isTagged
+    ? train.flatMap(({ tokens }) => tokens!.tags ?? [])
+    : train.map(({ label }) => label);
   const classes = labels === "none" ? [] : sortedClasses(named);
   const isKnown = ({ label }: Row) => isTagged || classes.length === 0 || classes.includes(label!);
   const held = rest.filter(isKnown);

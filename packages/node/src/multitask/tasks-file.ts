@@ -15,7 +15,7 @@ import { namesVectors } from "../sources/vectors.ts";
 import { fineTuneOptions } from "../training/index.ts";
 import type { TaskKind } from "./kind.ts";
 import * as kinds from "./kinds/index.ts";
-import { sentenceOptions } from "./sentence-trunk.ts";
+import { continuingOptions, sentenceOptions } from "./sentence-trunk.ts";
 
 /** TASKS.json as it was understood; see docs/multitask.md. */
 export interface TasksFile {
@@ -214,7 +214,7 @@ function taskSpec(name: string, given: unknown, path: string): TaskSpec {
   const { data = null } = task;
   if (data !== null && typeof data !== "string")
     throw new InputError(`${where}: data must be the path of a file or folder, got ${JSON.stringify(data)}`);
-  if (data === null && definition.labels === "required")
+  if (data === null && definition.labels === "required" && !definition.keepsTags)
     throw new InputError(`${where}: data is missing; name the file or folder of its labelled rows`);
   const beside = (relative: string) => resolve(dirname(path), relative);
   const reading = resolveSettings(where, dataOptions, of(dataOptions));
@@ -264,6 +264,8 @@ function trunkChoice(given: unknown, path: string): TrunkChoice {
       encoder ? sentenceOptions : architectureOf(text("arch", arch)).options,
       settings,
     );
+  else if (text("backbone", backbone).startsWith("run:"))
+    resolveSettings(`${where}: options`, continuingOptions, settings);
   else if (Object.keys(settings).length > 0)
     throw new InputError(`${where}: options are of an arch; a backbone has none`);
   if (arch !== null && backbone !== null && !(encoder && namesVectors(text("backbone", backbone))))

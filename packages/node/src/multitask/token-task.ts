@@ -1,6 +1,8 @@
 import {
   appendTagHead,
   cloneModel,
+  type ExpectedTags,
+  expectedTargets,
   type Feeds,
   headLoss,
   headOutputs,
@@ -24,7 +26,9 @@ export interface TokenTaskOptions {
   readonly inputs: TaskInputs & Required<Pick<TaskInputs, "batches">>;
   readonly random: Random;
   /** Class numbers of a row's tokens; a negative one has none. */
-  labels(row: number, epoch: number | null): Int32Array;
+  labels?(row: number, epoch: number | null): Int32Array;
+  /** In place of classes, what is expected of a row's tokens. */
+  expected?(row: number): ExpectedTags;
   /** Changes what a batch is fed. */
   changed?(feeds: Feeds, rows: Int32Array, epoch: number | null): Feeds;
 }
@@ -40,6 +44,7 @@ export function tokenTask({
   inputs,
   random,
   labels,
+  expected,
   changed = (feeds) => feeds,
 }: TokenTaskOptions): TokenTask {
   const network = (isTraining: boolean): { model: Model; layer: string } => {
@@ -61,8 +66,18 @@ export function tokenTask({
     async feeds(members, count, epoch) {
       const given = changed(await inputs.feeds(members, epoch), members, epoch);
       const [rows, length] = given.word_ids!.shape as [number, number];
-      const own = Array.from(members.subarray(0, count), (row) => labels(row, epoch));
-      return { ...given, ...headTargets(head, own, { rows, length }) };
+      const own = Array.from(members.subarray(0, count));
+      const shape = { rows, length };
+      return {
+        ...given,
+        ...(expected
+          ? expectedTargets(head, own.map(expected), shape)
+          : headTargets(
+              head,
+              own.map((row) => labels!(row, epoch)),
+              shape,
+            )),
+      };
     },
   };
 }
@@ -85,7 +100,7 @@ export async function tokenLossScorer(
         const [, length] = feeds.word_ids!.shape as [number, number];
         const scores = (await session.run(feeds))[logits]!.data as Float32Array;
         for (const [i, row] of members.subarray(0, count).entries())
-          for (const [t, label] of labels(row, null).entries()) {
+          for (const [t, label] of labels!(row, null).entries()) {
             if (label < 0) continue;
             const from = (i * length + t) * head.tags;
             sum -= logShare(scores.subarray(from, from + head.tags), label);

@@ -117,6 +117,8 @@ async function pretrainedTrunk(
   modality: "image" | "text",
   runtime: Runtime,
 ): Promise<Trunk> {
+  if (Object.keys(choice.options).length > 0)
+    throw new InputError(`trunk: options are of an arch or a tagger; ${spec} is neither`);
   const backbone = await resolveBackbone(spec, { modality });
   const source = networkSource({
     backbone,

@@ -107,7 +107,9 @@ function metricsOf(
   seconds: number,
 ): MultitaskMetrics {
   const gains = proof.tasks.flatMap((one) =>
-    one.metrics.alone ? [(one.metrics.joint - one.metrics.alone) / one.metrics.alone] : [],
+    one.metrics.alone && one.metrics.gain?.against === "alone"
+      ? [(one.metrics.joint - one.metrics.alone) / one.metrics.alone]
+      : [],
   );
   const auxiliary = tasks.filter(({ data }) => kindOf(data.spec.kind).labels === "none");
   return {
@@ -214,7 +216,7 @@ function curvesOf({ tasks, joint, alone }: MultitaskOutcome, { task }: TaskProof
     isLogarithmic: false,
     series: [
       { name: "joint", points: line(joint.epochs, place) },
-      ...(single ? [{ name: "alone", points: line(single.epochs, 0) }] : []),
+      ...(single && single.epochs.length > 0 ? [{ name: "alone", points: line(single.epochs, 0) }] : []),
     ],
   };
 }

@@ -50,6 +50,13 @@ export async function taskOf(folder: string, task: string | null = null): Promis
   return name !== null && Object.hasOwn(config.tasks, name) ? config.tasks[name]!.task : config.task;
 }
 
+/** Of a RUN with several tasks, the first that tags; null where there is one task or none tags. */
+export async function firstTagging(folder: string): Promise<string | null> {
+  const config = await readRunJson(folder, runFiles.config);
+  if (!isMultitask(config)) return null;
+  return Object.entries(config.tasks).find(([, one]) => one.tagger !== undefined)?.[0] ?? null;
+}
+
 /** What a tagger is, and where its network and words lie. */
 export interface TaggerPlace {
   readonly config: TaggerConfig;

@@ -1,4 +1,4 @@
-export { readTaggerConfig, type TaggerConfig, taskOf } from "./config.ts";
+export { firstTagging, readTaggerConfig, type TaggerConfig, taskOf } from "./config.ts";
 export type { TaggingMetrics, TaggingTest, TaggingTransfer } from "./metrics.ts";
 export {
   openTaggerRun,

@@ -25,7 +25,7 @@ import { type Device, ortRuntime } from "../runtime/index.ts";
 import { checkpointsIn } from "../training/checkpoints.ts";
 import { VERSION } from "../version.ts";
 import { readVectorsFile } from "../words/index.ts";
-import { readTaggerConfig, TAGGER_FILE, type TaggerConfig, WORDS_FILE } from "./config.ts";
+import { firstTagging, readTaggerConfig, TAGGER_FILE, type TaggerConfig, WORDS_FILE } from "./config.ts";
 import { type LearntTagger, learnTagger } from "./learn-tagger.ts";
 import {
   type TaggingMetrics,
@@ -225,10 +225,14 @@ function hashOf(sentences: readonly Sentence[]): string {
   return hash.digest("hex");
 }
 
-/** A tagger to start from, or word vectors; neither for "none". */
-export async function openBackbone(spec: string): Promise<{
+/** A tagger to start from (of a RUN with several tasks, one of them), or word vectors; neither for "none". */
+export async function openBackbone(
+  spec: string,
+  task: string | null = null,
+): Promise<{
   readonly source: {
     readonly spec: TaggerSpec;
+    readonly config: TaggerConfig;
     readonly model: Uint8Array;
     readonly sha256: string;
   } | null;
@@ -239,9 +243,9 @@ export async function openBackbone(spec: string): Promise<{
     return { source: null, vectors: (await readVectorsFile(spec.slice("vectors:".length))).vectors };
   if (spec.startsWith("run:")) {
     const folder = spec.slice("run:".length);
-    const { config, spec: own } = await readTaggerConfig(folder);
-    const model = await readRunBytes(folder, runFiles.model);
-    return { source: { spec: own, model, sha256: config.sha256 }, vectors: null };
+    const { config, spec: own, file } = await readTaggerConfig(folder, task ?? (await firstTagging(folder)));
+    const model = await readRunBytes(folder, file);
+    return { source: { spec: own, config, model, sha256: config.sha256 }, vectors: null };
   }
   throw new InputError(
     `--backbone ${spec}: a tagger starts from none, vectors:FILE (word vectors) or run:DIR (a tagger); give one of them`,
