@@ -59,7 +59,7 @@ describe("TASKS.json", () => {
     [
       "an unknown kind",
       task({ kind: "parsing", data: "x" }),
-      /task "topic": kind "parsing" is none of classification, mlm, tagging, word-frequency/,
+      /task "topic": kind "parsing" is none of classification, keep, mlm, tagging, word-frequency/,
     ],
     ["no data", task({}), /task "topic": data is missing/],
     [
