@@ -97,7 +97,7 @@ export function runtimeSettings({ threads, device }: RuntimeFlags): { threads?: 
 export function backboneSettings({
   assume,
   offline,
-}: BackboneFlags): NonNullable<TrainRunOptions["backbone"]> {
+}: Pick<BackboneFlags, "assume" | "offline">): NonNullable<TrainRunOptions["backbone"]> {
   return { ...(assume === "none" ? {} : { assume }), ...(offline ? { offline } : {}) };
 }
 

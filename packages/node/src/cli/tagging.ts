@@ -4,6 +4,7 @@ import { writeWhole } from "../runs/folder.ts";
 import { commandLine } from "../runs/report-of.ts";
 import { ortRuntime } from "../runtime/index.ts";
 import {
+  type EncoderMethod,
   openTaggerRun,
   type Sentence,
   TAGGER_NAMES,
@@ -16,12 +17,21 @@ import {
   trainTaggerRun,
 } from "../tagging/index.ts";
 import { type Call, UsageError } from "./command.ts";
-import { type dataFlags, progressOn, readData, type runtimeFlags, runtimeSettings } from "./flags.ts";
+import {
+  type backboneFlags,
+  backboneSettings,
+  type dataFlags,
+  progressOn,
+  readData,
+  type runtimeFlags,
+  runtimeSettings,
+} from "./flags.ts";
 import type { Terminal } from "./terminal.ts";
 import { percent } from "./words.ts";
 
 type DataSettings = Settings<typeof dataFlags>;
 type RuntimeSettings = Settings<typeof runtimeFlags>;
+type BackboneFlags = Settings<typeof backboneFlags>;
 type Common = Pick<Call<Record<never, never>>, "terminal" | "signal" | "words">;
 
 /** What `graft train` says that concerns a tagger. */
@@ -30,6 +40,15 @@ export type TaggerFlags = RuntimeSettings & {
   readonly arch: string | null;
   readonly archOptions: string | null;
   readonly head: string;
+  readonly method: string;
+  readonly layer: string | null;
+  readonly maxLength: number | null;
+  readonly depth: number | null;
+  readonly decay: number;
+  readonly rank: number;
+  readonly alpha: number;
+  readonly assume: BackboneFlags["assume"];
+  readonly offline: boolean;
   readonly epochs: number | null;
   readonly learningRate: number | null;
   readonly fast: boolean;
@@ -51,6 +70,18 @@ export async function trainTagged(
     backbone: settings.backbone,
     arch: settings.arch,
     head: settings.head,
+    method: settings.method as EncoderMethod | "auto",
+    encoder: {
+      layer: settings.layer,
+      maxLength: settings.maxLength,
+      backbone: backboneSettings(settings),
+    },
+    tuning: {
+      depth: settings.depth,
+      decay: settings.decay,
+      rank: settings.rank,
+      alpha: settings.alpha,
+    },
     settings: {
       ...archSettings(settings.archOptions),
       ...(settings.epochs === null ? {} : { epochs: settings.epochs }),

@@ -19,8 +19,8 @@ export interface TaggerConfig {
     readonly spec: string;
     readonly name: string;
     readonly sha256: string | null;
-    readonly commit: null;
-    readonly licence: null;
+    readonly commit: string | null;
+    readonly licence: string | null;
   };
   readonly layer: string;
   readonly method: string;

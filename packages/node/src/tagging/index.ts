@@ -1,4 +1,5 @@
 export { firstTagging, readTaggerConfig, type TaggerConfig, taskOf } from "./config.ts";
+export { ENCODER_METHODS, type EncoderMethod } from "./learn-pretrained.ts";
 export type { TaggingMetrics, TaggingTest, TaggingTransfer } from "./metrics.ts";
 export {
   openTaggerRun,
@@ -15,6 +16,7 @@ export {
   taggedForm,
   taggedText,
 } from "./predictions.ts";
+export type { EncoderOptions } from "./pretrained-trunk.ts";
 export { renderTaggingReport, type TaggingReport } from "./report.ts";
 export type { Sentence } from "./sentences.ts";
 export { TAGGER_NAMES, taggerOptions } from "./settings.ts";

@@ -22,7 +22,9 @@ import {
   writeModel,
 } from "@graft-ml/core";
 import type { Checkpoints } from "../training/checkpoints.ts";
+import { type EncoderMethod, learnPretrained, type PretrainedTask } from "./learn-pretrained.ts";
 import { writtenTags } from "./metrics.ts";
+import type { EncoderTrunk } from "./pretrained-trunk.ts";
 import type { Sentence } from "./sentences.ts";
 import type { TaggerSettings } from "./settings.ts";
 
@@ -41,6 +43,12 @@ export interface LearnTaggerOptions {
   readonly head: TagHead["kind"];
   readonly settings: TaggerSettings;
   readonly vectors: WordVectors | null;
+  /** A pretrained encoder below the head, and how it is trained; null for a network of the tagger's own. */
+  readonly encoder?: {
+    readonly trunk: EncoderTrunk;
+    readonly method: EncoderMethod;
+    readonly tuning: PretrainedTask["settings"];
+  } | null;
   /** A tagger whose token representation and encoder are started from. */
   readonly source: { readonly spec: TaggerSpec; readonly model: Uint8Array } | null;
   readonly runtime: Runtime;
@@ -50,6 +58,7 @@ export interface LearnTaggerOptions {
   readonly checkpoints: Checkpoints;
   readonly name: string;
   readonly onProgress?: (done: number, total: number) => void;
+  readonly onStates?: (done: number, total: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -126,6 +135,7 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
       losses: wrong,
     };
   }
+  if (options.encoder) return await learnOverEncoder(options.encoder);
   const { source } = options;
   const trunk = source === null ? newTrunk(train, options) : sourceTrunk(source.spec);
   const vectors =
@@ -163,7 +173,6 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
     ...(signal === undefined ? {} : { signal }),
   });
   signal?.throwIfAborted();
-  const best = `${(100 * Math.max(...done.scores)).toFixed(1)} % ${scheme === null ? "accuracy" : "F1"}`;
   const origin =
     source === null
       ? "every weight was drawn anew"
@@ -172,10 +181,52 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
     spec,
     model: done.model,
     chosen: { epochs: done.best + 1, learningRate, dropout, batchTokens: settings.batchTokens },
-    reason: `${origin}; epoch ${done.best + 1} of ${done.scores.length} was best on the held-out sentences (${best})`,
+    reason: `${origin}; ${bestOf(done)}`,
     scores: done.scores,
     losses: done.losses,
   };
+
+  function bestOf({ best, scores }: { readonly best: number; readonly scores: readonly number[] }): string {
+    const score = `${(100 * Math.max(...scores)).toFixed(1)} % ${scheme === null ? "accuracy" : "F1"}`;
+    return `epoch ${best + 1} of ${scores.length} was best on the held-out sentences (${score})`;
+  }
+
+  async function learnOverEncoder({
+    trunk: encoder,
+    method,
+    tuning,
+  }: NonNullable<LearnTaggerOptions["encoder"]>): Promise<LearntTagger> {
+    const spec: TaggerSpec = { version: 1, tags, scheme: inner, head, trunk: encoder.spec };
+    const learnt = await learnPretrained({
+      encoder,
+      method,
+      spec,
+      train: trainIds,
+      held: idsOf(held, held.map(named)),
+      score: (tagged) => heldScore(held, tagged, spec, scheme),
+      settings: tuning,
+      runtime,
+      random: random.fork("network"),
+      onProgress: (_, count, all) => options.onStates?.(count, all),
+      async training(part, epochs) {
+        const name = part === "head" && method !== "probe" ? `${options.name}-head` : options.name;
+        const stopped = await options.checkpoints.load(name);
+        return {
+          checkpoint: { every: CHECKPOINT, save: (state) => options.checkpoints.save(name, state, false) },
+          ...(stopped === null ? {} : { resume: stopped.state }),
+          patience: Math.max(4, Math.round(epochs / 3)),
+          onEpoch({ epoch, loss, score }) {
+            if (name === options.name) onProgress?.(epoch + 1, epochs);
+            void log({ step: "epoch", part, epoch, loss, score });
+          },
+        };
+      },
+      signal,
+    });
+    signal?.throwIfAborted();
+    const { model, chosen, trained, scores, losses } = learnt;
+    return { spec, model, chosen, reason: `${trained}; ${bestOf(learnt)}`, scores, losses };
+  }
 }
 
 /** Steps between two states on the disk. */

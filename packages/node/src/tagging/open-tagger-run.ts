@@ -16,6 +16,7 @@ import { outputModel } from "../runs/task-config.ts";
 import { takingOwn } from "../runtime/index.ts";
 import { readTaggerConfig, type TaggerConfig } from "./config.ts";
 import { type TaggingTest, tagTest, writtenTags } from "./metrics.ts";
+import { feederOfRun } from "./pretrained-trunk.ts";
 import type { Sentence } from "./sentences.ts";
 
 /** How long work says how far it is and when it is to stop. */
@@ -87,9 +88,10 @@ export async function openTaggerRun(
       `${folder}/${file} is not the model of this run: its sha256 is ${sha256.slice(0, 12)}…, config.json says ${config.sha256.slice(0, 12)}…; train again or restore the file`,
     );
   const whole = readModel(bytes, { source: `${folder}/${file}` });
+  const feeder = spec.trunk.kind === "pretrained" ? await feederOfRun(folder, whole) : null;
   const tagger =
     own === null
-      ? await openTagger(spec, bytes, runtime)
+      ? await openTagger(spec, bytes, runtime, feeder?.feeds)
       : taggerOf(spec, takingOwn(await runtime.load(writeModel(outputModel(whole, own)))));
   const seen = new Set(new TextDecoder().decode(await readRunBytes(folder, words)).split("\n"));
   const both = async (sentences: readonly (readonly string[])[], options: TagRunOptions = {}) => {

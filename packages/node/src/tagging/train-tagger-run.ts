@@ -16,16 +16,17 @@ import {
   type Scheme,
   schemeOf,
   spansOf,
+  type TagFeeder,
   type TaggerSpec,
   type TagHead,
-  type WordVectors,
 } from "@graft-ml/core";
-import { jsonText, prepareRun, readRunBytes, runFiles, writeWhole } from "../runs/folder.ts";
+import { jsonText, prepareRun, runFiles, writeWhole } from "../runs/folder.ts";
 import { type Device, ortRuntime } from "../runtime/index.ts";
 import { checkpointsIn } from "../training/checkpoints.ts";
+import { fineTuneOptions } from "../training/index.ts";
 import { VERSION } from "../version.ts";
-import { readVectorsFile } from "../words/index.ts";
-import { firstTagging, readTaggerConfig, TAGGER_FILE, type TaggerConfig, WORDS_FILE } from "./config.ts";
+import { TAGGER_FILE, type TaggerConfig, WORDS_FILE } from "./config.ts";
+import { ENCODER_METHODS, type EncoderMethod } from "./learn-pretrained.ts";
 import { type LearntTagger, learnTagger } from "./learn-tagger.ts";
 import {
   type TaggingMetrics,
@@ -34,8 +35,10 @@ import {
   tagBaselines,
   tagTest,
 } from "./metrics.ts";
+import { openBackbone } from "./open-backbone.ts";
 import { type GoldenSentence, shown } from "./open-tagger-run.ts";
 import { predictionLine } from "./predictions.ts";
+import type { EncoderOptions, EncoderTrunk } from "./pretrained-trunk.ts";
 import { renderTaggingReport, type TaggingReport, worstSentences } from "./report.ts";
 import { type Sentence, sentenceParts } from "./sentences.ts";
 import { TAGGER_NAMES, taggerOptions } from "./settings.ts";
@@ -44,8 +47,13 @@ import { TAGGER_NAMES, taggerOptions } from "./settings.ts";
 export interface TrainTaggerRunOptions {
   /** The RUN folder. */
   readonly output: string;
-  /** "none", "run:DIR" of a tagger, or "vectors:FILE". */
+  /** "none", "run:DIR" of a tagger, "vectors:FILE", or a pretrained encoder of texts: a path, "hf:owner/name", "run:DIR". */
   readonly backbone?: string;
+  /** Over a pretrained encoder: how much of it learns (auto: nothing, a probe), at which layer tags are read, in what windows. */
+  readonly method?: EncoderMethod | "auto";
+  readonly encoder?: EncoderOptions;
+  /** Settings of `fineTune` that concern how an encoder is trained: depth, decay, rank, alpha. */
+  readonly tuning?: Readonly<Record<string, unknown>>;
   /** An encoder (bilstm, dilated-cnn, transformer) or linear. */
   readonly arch?: string | null;
   /** "crf", "softmax", or "auto": sequences where tags write spans. */
@@ -74,6 +82,8 @@ export interface TrainedTaggerRun {
   readonly config: TaggerConfig;
   readonly report: TaggingReport;
 }
+
+export { openBackbone };
 
 const GOLDEN = 32;
 
@@ -106,8 +116,10 @@ export async function trainTaggerRun(
     testFraction: options.testFraction ?? 0.2,
   });
   const { scheme } = schemeOf(parts.train.map(({ tokens }) => tokens.tags!));
-  const { source, vectors } = await openBackbone(backbone);
-  const arch = architectureOf(options, source);
+  const { source, vectors, encoder } = await openBackbone(backbone, null, options.encoder);
+  const method = methodOf(options, encoder);
+  const arch = architectureOf(options, source, encoder);
+  const { depth, decay, rank, alpha } = resolveSettings("method", fineTuneOptions, options.tuning ?? {});
   const headKind = headOf(options.head ?? "auto", scheme);
   const runtime =
     options.runtime ??
@@ -123,7 +135,18 @@ export async function trainTaggerRun(
     const checkpoints = await checkpointsIn(join(output, runFiles.checkpoints), {
       settings,
       seed,
-      backbone: source?.sha256 ?? backbone,
+      backbone: source?.sha256 ?? encoder?.sha256 ?? backbone,
+      ...(encoder === null
+        ? {}
+        : {
+            method,
+            depth,
+            decay,
+            rank,
+            alpha,
+            feeds: encoder.feeder.fingerprint,
+            layer: encoder.spec.layer,
+          }),
       arch,
       head: headKind,
       sentences: hashOf([...train, ...held]),
@@ -135,6 +158,7 @@ export async function trainTaggerRun(
       settings,
       vectors,
       source,
+      encoder: encoder && { trunk: encoder, method, tuning: { ...settings, depth, decay, rank, alpha } },
       runtime,
       random,
       log,
@@ -143,23 +167,45 @@ export async function trainTaggerRun(
     const progress = (task: string) => (done: number, total: number) => onProgress?.(task, done, total);
     const learnt = await learnTagger(
       { train, held, scheme },
-      { ...learning, name: "tagger", onProgress: progress("train") },
+      { ...learning, name: "tagger", onProgress: progress("train"), onStates: progress("states") },
     );
     const fitSeconds = (performance.now() - begin) / 1000;
     const words = new Set(train.flatMap(({ tokens }) => tokens.texts));
     const about = { scheme, seed, knows: (token: string) => words.has(token) };
-    const proof = await proved(learnt, test, about, runtime);
+    const feedsOf = encoder?.feeder.feeds;
+    const proof = await proved(learnt, test, { ...about, feedsOf }, runtime);
     let against: { readonly test: TaggingTest; readonly tags: readonly (readonly string[])[] } | null = null;
-    if (baselines && source !== null) {
+    if (baselines && (source ?? encoder) !== null) {
+      // The encoder itself, drawn anew, would learn nothing from so few sentences; a linear tagger is the better rival.
+      const rival = encoder === null ? arch : "linear";
       const alone = await learnTagger(
         { train, held, scheme },
-        { ...learning, name: "scratch", source: null, onProgress: progress("train from nothing") },
+        {
+          ...learning,
+          arch: rival,
+          name: "scratch",
+          source: null,
+          encoder: null,
+          onProgress: progress("train from nothing"),
+        },
       );
       against = await proved(alone, test, about, runtime);
     }
     signal?.throwIfAborted();
-    const transfer = against === null ? null : comparison(test, proof.tags, against.tags, scheme, seed);
-    const config = configOf(learnt, { scheme, train, backbone, source, arch, seed, column, settings });
+    const transfer =
+      against === null
+        ? null
+        : comparison(test, proof.tags, against.tags, scheme, seed, encoder === null ? "scratch" : "linear");
+    const config = configOf(learnt, {
+      scheme,
+      train,
+      backbone,
+      source: source ?? encoder,
+      arch,
+      method: encoder !== null ? method : source !== null ? "full" : "scratch",
+      seed,
+      column,
+    });
     const simple = baselines ? tagBaselines(train, test) : { majority: null, raw: null };
     const totalSeconds = (performance.now() - begin) / 1000;
     const classes = Object.values(config.id2label);
@@ -192,7 +238,12 @@ export async function trainTaggerRun(
       config: { scheme, arch, head: config.head, reason: config.reason, chosen: config.chosen },
       curve: learnt.scores,
       worst: worstSentences(test, proof.sentences),
-      notes: [...(dataset.notes ?? []), ...parts.notes, ...unknownTags(test, new Set(classes))],
+      notes: [
+        ...(dataset.notes ?? []),
+        ...(encoder?.notes ?? []),
+        ...parts.notes,
+        ...unknownTags(test, new Set(classes)),
+      ],
       skipped: dataset.skipped.slice(0, 20),
       command: options.command ?? `trainTaggerRun(${JSON.stringify(dataset.source)}, …)`,
       versions: { graft: VERSION, node: process.versions.node },
@@ -203,6 +254,7 @@ export async function trainTaggerRun(
       [runFiles.config, jsonText(config)],
       [TAGGER_FILE, `${JSON.stringify(learnt.spec)}\n`],
       [WORDS_FILE, [...words].sort().join("\n")],
+      ...Object.entries(encoder?.feeder.files() ?? {}),
       [runFiles.golden, jsonText({ tolerance: 1e-3, sentences: golden })],
       [runFiles.predictions, test.map((row, i) => `${predictionLine(row, proof.sentences[i]!)}\n`).join("")],
       [runFiles.reportData, jsonText(report)],
@@ -225,37 +277,15 @@ function hashOf(sentences: readonly Sentence[]): string {
   return hash.digest("hex");
 }
 
-/** A tagger to start from (of a RUN with several tasks, one of them), or word vectors; neither for "none". */
-export async function openBackbone(
-  spec: string,
-  task: string | null = null,
-): Promise<{
-  readonly source: {
-    readonly spec: TaggerSpec;
-    readonly config: TaggerConfig;
-    readonly model: Uint8Array;
-    readonly sha256: string;
-  } | null;
-  readonly vectors: WordVectors | null;
-}> {
-  if (spec === "none") return { source: null, vectors: null };
-  if (spec.startsWith("vectors:"))
-    return { source: null, vectors: (await readVectorsFile(spec.slice("vectors:".length))).vectors };
-  if (spec.startsWith("run:")) {
-    const folder = spec.slice("run:".length);
-    const { config, spec: own, file } = await readTaggerConfig(folder, task ?? (await firstTagging(folder)));
-    const model = await readRunBytes(folder, file);
-    return { source: { spec: own, config, model, sha256: config.sha256 }, vectors: null };
-  }
-  throw new InputError(
-    `--backbone ${spec}: a tagger starts from none, vectors:FILE (word vectors) or run:DIR (a tagger); give one of them`,
-  );
-}
-
 function architectureOf(
   { arch = null, fast = false }: TrainTaggerRunOptions,
   source: { readonly spec: TaggerSpec } | null,
+  encoder: EncoderTrunk | null,
 ): string {
+  if (encoder !== null) {
+    if (arch !== null) throw new InputError(`--arch ${arch}: the backbone is the encoder; leave --arch out`);
+    return encoder.spec.layer;
+  }
   if (source !== null) {
     const own = source.spec.trunk.kind === "network" ? source.spec.trunk.settings.encoder : "linear";
     if (arch !== null && arch !== own)
@@ -270,6 +300,22 @@ function architectureOf(
   return name;
 }
 
+/** How an encoder is trained. Throws an InputError for a way that taggers do not have. */
+function methodOf(
+  { method = "auto", fast = false }: TrainTaggerRunOptions,
+  encoder: EncoderTrunk | null,
+): EncoderMethod {
+  if (encoder === null && method !== "auto")
+    throw new InputError(
+      `--method ${method}: it says how a pretrained encoder is trained, and there is none; name one with --backbone, or leave --method out`,
+    );
+  if (method === "auto" || fast) return "probe";
+  if (ENCODER_METHODS.includes(method)) return method;
+  throw new InputError(
+    `--method ${method}: a tagger over an encoder is trained by ${ENCODER_METHODS.join(", ")}; choose one of them`,
+  );
+}
+
 function headOf(name: string, scheme: Scheme | null): TagHead["kind"] {
   if (name === "auto") return scheme === null ? "softmax" : "crf";
   if (name === "crf" || name === "softmax") return name;
@@ -279,10 +325,15 @@ function headOf(name: string, scheme: Scheme | null): TagHead["kind"] {
 async function proved(
   learnt: LearntTagger,
   test: readonly Sentence[],
-  about: { readonly scheme: Scheme | null; readonly seed: number; knows(token: string): boolean },
+  about: {
+    readonly scheme: Scheme | null;
+    readonly seed: number;
+    readonly feedsOf?: TagFeeder | undefined;
+    knows(token: string): boolean;
+  },
   runtime: Runtime,
 ) {
-  const tagger = await openTagger(learnt.spec, learnt.model, runtime);
+  const tagger = await openTagger(learnt.spec, learnt.model, runtime, about.feedsOf);
   try {
     const begin = performance.now();
     const tagged = await tagger.tag(
@@ -309,6 +360,7 @@ export function comparison(
   theirs: readonly (readonly string[])[],
   scheme: Scheme | null,
   seed: number,
+  against = "scratch",
 ): TaggingTransfer {
   const statistic = (predicted: readonly (readonly string[])[]) => {
     if (scheme === null) {
@@ -334,7 +386,7 @@ export function comparison(
     test.length,
     { seed },
   );
-  return { verdict: verdictOf(interval), gain: value, interval, against: "scratch" };
+  return { verdict: verdictOf(interval), gain: value, interval, against };
 }
 
 const verdictOf = ([low, high]: Interval) => (low > 0 ? "helps" : high < 0 ? "hurts" : "no evidence");
@@ -345,11 +397,15 @@ function configOf(
     readonly scheme: Scheme | null;
     readonly train: readonly Sentence[];
     readonly backbone: string;
-    readonly source: { readonly sha256: string } | null;
+    readonly source: {
+      readonly sha256: string;
+      readonly commit?: string | null;
+      readonly licence?: string | null;
+    } | null;
     readonly arch: string;
+    readonly method: string;
     readonly seed: number;
     readonly column: string | null;
-    readonly settings: { readonly batchTokens: number };
   },
 ): TaggerConfig {
   const { scheme, train, backbone, arch, seed, column } = about;
@@ -373,11 +429,11 @@ function configOf(
       spec: backbone,
       name: basename(backbone.replace(/^\w+:/, "")),
       sha256: about.source?.sha256 ?? null,
-      commit: null,
-      licence: null,
+      commit: about.source?.commit ?? null,
+      licence: about.source?.licence ?? null,
     },
     layer: arch,
-    method: about.source === null ? "scratch" : "full",
+    method: about.method,
     head: arch === "linear" ? "perceptron" : spec.head.kind,
     reason,
     chosen,

@@ -1,6 +1,14 @@
 export { type Checkpoints, checkpointsIn } from "./checkpoints.ts";
 export { type FineTuned, fineTune } from "./fine-tune.ts";
-export { type FineTuneSettings, fineTuneOptions, METHODS, type Method, methodAbout } from "./methods.ts";
+export {
+  type FineTuneSettings,
+  fineTuneOptions,
+  isSmall,
+  METHODS,
+  type Method,
+  methodAbout,
+} from "./methods.ts";
+export { type TrainedParts, trainedParts } from "./network.ts";
 export {
   decodedInputs,
   type FrozenOptions,

@@ -24,14 +24,12 @@ import { composeModel } from "../runs/compose.ts";
 import { VERSION } from "../version.ts";
 import type { FineTuneSettings, Method } from "./methods.ts";
 
-/** A trunk with a head and, where the method has them, adapters: what is trained, and how it becomes one model again. */
-export interface TrainedNetwork {
-  /** Outputs: probabilities [batch, C] and features [batch, D]. */
+/** What is trained of a network, and how it becomes one model again. */
+export interface TrainedParts {
+  /** The network, with adapters where the method has them. */
   readonly model: Model;
   /** Names of the trained parameters, stage by stage; all methods but gradual have one stage. */
   readonly stages: readonly (readonly string[])[];
-  /** The value before the last Softmax. */
-  readonly logits: string;
   /** Blocks of the trunk that are trained. */
   readonly depth: number;
   readonly adapter: Adapter | null;
@@ -40,25 +38,42 @@ export interface TrainedNetwork {
   finish(parameters: Parameters): Model;
 }
 
-export interface NetworkOptions {
+/** A trunk with a head and, where the method has them, adapters. Outputs: probabilities [batch, C] and features [batch, D]. */
+export interface TrainedNetwork extends TrainedParts {
+  /** The value before the last Softmax. */
+  readonly logits: string;
+}
+
+interface PartsOptions {
   readonly method: Method;
-  /** One output, `features` [batch, D]. */
   readonly trunk: Model;
-  readonly head: Classifier;
-  readonly settings: FineTuneSettings;
+  readonly settings: Pick<FineTuneSettings, "decay" | "rank" | "alpha">;
   /** Blocks trained from the top; null for all. */
   readonly depth: number | null;
   readonly random: Random;
 }
 
+export interface NetworkOptions extends PartsOptions {
+  /** One output, `features` [batch, D]. */
+  readonly trunk: Model;
+  readonly head: Classifier;
+  readonly settings: FineTuneSettings;
+}
+
 /** Puts trunk and head together and chooses what is trained. */
 export function trainedNetwork(options: NetworkOptions): TrainedNetwork {
-  const { method, head, settings, depth, random } = options;
+  const { method, random } = options;
   const trunk =
     method === "scratch"
       ? withParameters(options.trunk, initialise(options.trunk, random.fork("initialise")))
       : options.trunk;
-  const composed = composeModel(trunk, head, VERSION);
+  const composed = composeModel(trunk, options.head, VERSION);
+  return { ...trainedParts({ ...options, trunk, composed }), logits: logitsOf(composed.graph) };
+}
+
+/** Chooses what a method trains of a network: `composed` is the trunk with a head on it, whatever the head's kind. */
+export function trainedParts(options: PartsOptions & { readonly composed: Model }): TrainedParts {
+  const { method, trunk, composed, settings, depth, random } = options;
   const names = new Set(parametersOf(trunk).map(({ name }) => name));
   const headNames = parametersOf(composed)
     .map(({ name }) => name)
@@ -70,8 +85,8 @@ export function trainedNetwork(options: NetworkOptions): TrainedNetwork {
   const top = groups.slice(groups.length - blocks).flatMap(({ parameters }) => parameters);
   const trainable = top.filter(({ role }) => role !== "statistic");
   const rates = layerRates(trunk, settings.decay);
-  const base = { logits: logitsOf(composed.graph), depth: blocks, training: rates };
-  const plain = (stages: readonly (readonly string[])[]): TrainedNetwork => ({
+  const base = { depth: blocks, training: rates };
+  const plain = (stages: readonly (readonly string[])[]): TrainedParts => ({
     ...base,
     model: composed,
     stages,
