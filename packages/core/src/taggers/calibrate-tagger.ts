@@ -5,6 +5,9 @@ import { addScores, type LinearTagger, type TaggedIds } from "./perceptron.ts";
 /** Temperatures tried, the hottest first, a fifth of a doubling apart: a perceptron's scores have no unit. */
 const TEMPERATURES: readonly number[] = Array.from({ length: 66 }, (_, k) => 2 ** (12 - k / 5));
 
+/** Sentences that one number is chosen on at most. */
+const ENOUGH = 500;
+
 /**
  * The tagger with its scores divided by the temperature under which held-out tokens are likeliest (Guo et al. 2017,
  * https://arxiv.org/abs/1706.04599, of the tokens' marginals): the best sequences stay, probabilities come to mean something.
@@ -17,6 +20,7 @@ export function calibratedTagger(
 ): { readonly tagger: LinearTagger; readonly temperature: number } {
   const scored = heldOut
     .filter(({ tags }) => tags.length > 0)
+    .slice(0, ENOUGH)
     .map(({ tokens, tags }) => ({ tags, scores: scoresOf(tagger, tokens, features) }));
   if (!heldOut.some(({ tags }) => tags.some((tag) => tag >= 0))) return { tagger, temperature: 1 };
   const loss = (temperature: number) => {

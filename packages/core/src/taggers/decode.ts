@@ -103,6 +103,7 @@ export function marginals(
   const weights = Float64Array.from(between, Math.exp);
   const forward = new Float64Array(length * count);
   const backward = new Float64Array(length * count);
+  const later = new Float64Array(count);
   let logPartition = 0;
   // Each position is scaled to sum 1, so that nothing runs over; the logarithms of the scales add up to the partition.
   for (let t = 0; t < length; t++) {
@@ -136,12 +137,12 @@ export function marginals(
     } else {
       let top = Number.NEGATIVE_INFINITY;
       for (let c = 0; c < count; c++) top = Math.max(top, scores[at + count + c]!);
+      for (let c = 0; c < count; c++)
+        later[c] = Math.exp(scores[at + count + c]! - top) * backward[at + count + c]!;
       let sum = 0;
       for (let b = 0; b < count; b++) {
         let value = 0;
-        for (let c = 0; c < count; c++)
-          value +=
-            weights[b * count + c]! * Math.exp(scores[at + count + c]! - top) * backward[at + count + c]!;
+        for (let c = 0; c < count; c++) value += weights[b * count + c]! * later[c]!;
         backward[at + b] = value;
         sum += value;
       }

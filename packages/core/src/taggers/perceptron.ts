@@ -138,12 +138,18 @@ export function addScores(
   scores: Float32Array,
 ): void {
   scores.fill(0, 0, length * count);
+  const rows = new Int32Array(width);
   for (let t = 0; t < length; t++) {
     const to = t * count;
-    for (let f = t * width; f < (t + 1) * width; f++) {
-      if (ids[f]! < 0) continue;
-      const from = ids[f]! * count;
-      for (let c = 0; c < count; c++) scores[to + c]! += weights[from + c]!;
+    let shown = 0;
+    for (let f = t * width; f < (t + 1) * width; f++) if (ids[f]! >= 0) rows[shown++] = ids[f]! * count;
+    let k = 0;
+    // Four rows at a time, so that the scores are read and written a quarter as often.
+    for (; k + 3 < shown; k += 4) {
+      const [a, b, c, d] = [rows[k]!, rows[k + 1]!, rows[k + 2]!, rows[k + 3]!];
+      for (let i = 0; i < count; i++)
+        scores[to + i]! += weights[a + i]! + weights[b + i]! + weights[c + i]! + weights[d + i]!;
     }
+    for (; k < shown; k++) for (let i = 0; i < count; i++) scores[to + i]! += weights[rows[k]! + i]!;
   }
 }
