@@ -1,5 +1,6 @@
 export type * from "./architectures/architecture.ts";
 export * as architectures from "./architectures/index.ts";
+export { GIVEN_EMBEDDINGS } from "./architectures/token-table.ts";
 export { TOKEN_EMBEDDINGS } from "./architectures/transformer-small.ts";
 export { type Differentiated, type GradientOptions, gradients } from "./autodiff/gradients.ts";
 export * from "./data/augment.ts";

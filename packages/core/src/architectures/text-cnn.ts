@@ -2,13 +2,16 @@ import { build, emptyGraph, ints, modelOf } from "../ir/build.ts";
 import type { Architecture } from "./architecture.ts";
 import { blank, drawn } from "./blank.ts";
 import { chosen } from "./chosen.ts";
+import { tableOptions, tokenRows } from "./token-table.ts";
 
 const options = {
   vocabulary: { type: "number", default: 8000, min: 8, max: 1_000_000, about: "tokens that are known" },
   width: { type: "number", default: 128, min: 4, max: 2048, about: "numbers a token's embedding has" },
+  ...tableOptions,
   filters: { type: "number", default: 100, min: 1, max: 4096, about: "filters of each of the three lengths" },
 } as const;
 
+const WORDS = "embeddings.weight";
 /** Tokens a filter sees. */
 const LENGTHS = [3, 4, 5];
 
@@ -22,12 +25,11 @@ export const textCnn: Architecture = {
   modality: "text",
   options,
   build(settings, random) {
-    const { vocabulary, width, filters } = chosen("text-cnn", options, settings);
+    const { width, filters, ...table } = chosen("text-cnn", options, settings);
     const b = build(emptyGraph("text-cnn"));
     const ids = b.input("input_ids", "int64", ["batch", "sequence"]);
     const mask = b.input("attention_mask", "int64", ["batch", "sequence"]);
-    const table = b.constant(blank([vocabulary, width]), "embeddings.weight");
-    const words = b.apply("Mul", [b.apply("Gather", [table, ids], { axis: 0 }), Math.sqrt(width)]);
+    const words = b.apply("Mul", [tokenRows(b, ids, WORDS, { ...table, width }), Math.sqrt(width)]);
     const real = b.apply("Cast", [mask], { to: 1 });
     const shown = b.apply("Mul", [words, b.apply("Unsqueeze", [real, ints([2])])]);
     const channels = b.apply("Transpose", [shown], { perm: [0, 2, 1] });

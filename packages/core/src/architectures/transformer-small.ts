@@ -5,9 +5,11 @@ import { int64 } from "../tensor.ts";
 import type { Architecture } from "./architecture.ts";
 import { blank, drawn } from "./blank.ts";
 import { chosen } from "./chosen.ts";
+import { tableOptions, tokenRows } from "./token-table.ts";
 
 const options = {
   vocabulary: { type: "number", default: 8000, min: 8, max: 1_000_000, about: "tokens that are known" },
+  ...tableOptions,
   length: { type: "number", default: 128, min: 4, max: 4096, about: "most tokens of a text" },
   width: { type: "number", default: 128, min: 4, max: 2048, about: "numbers a token has between layers" },
   depth: { type: "number", default: 4, min: 1, max: 48, about: "encoder blocks" },
@@ -27,7 +29,7 @@ export const transformerSmall: Architecture = {
   modality: "text",
   options,
   build(settings, random) {
-    const { vocabulary, length, width, depth, heads, expansion } = chosen(
+    const { length, width, depth, heads, expansion, ...table } = chosen(
       "transformer-small",
       options,
       settings,
@@ -39,13 +41,13 @@ export const transformerSmall: Architecture = {
     const b = build(emptyGraph("transformer-small"));
     const ids = b.input("input_ids", "int64", ["batch", "sequence"]);
     const mask = b.input("attention_mask", "int64", ["batch", "sequence"]);
-    const tokens = b.constant(blank([vocabulary, width]), TOKEN_EMBEDDINGS);
+    const tokens = tokenRows(b, ids, TOKEN_EMBEDDINGS, { ...table, width });
     const places = b.constant(blank([length + 1, width]), "embeddings.positions.weight");
     // Tokens are counted from 1, on whichever side the padding is; 0 is the place of padding.
     const counted = b.apply("Mul", [b.apply("CumSum", [mask, int64([], [1])]), mask]);
     let x = b.apply(
       "Add",
-      [b.apply("Gather", [tokens, ids], { axis: 0 }), b.apply("Gather", [places, counted], { axis: 0 })],
+      [tokens, b.apply("Gather", [places, counted], { axis: 0 })],
       {},
       { name: "embeddings.output" },
     );

@@ -1,6 +1,7 @@
 import { headCandidates, TAG_HEADS } from "@graft-ml/core";
 import { trainRun } from "../runs/index.ts";
 import { commandLine } from "../runs/report-of.ts";
+import { namesVectors } from "../sources/index.ts";
 import { TAGGER_NAMES } from "../tagging/index.ts";
 import { fineTuneOptions, METHODS, type Method } from "../training/index.ts";
 import { architectureChoice, architectureFlags, architectureNames } from "./architecture-flags.ts";
@@ -106,7 +107,13 @@ export const train = command({
     const [path] = operands as [string];
     const isTagger = settings.arch !== null && TAGGER_NAMES.includes(settings.arch);
     const architecture =
-      settings.arch === null || isTagger ? null : architectureChoice(settings.arch, settings);
+      settings.arch === null || isTagger
+        ? null
+        : architectureChoice(
+            settings.arch,
+            settings,
+            namesVectors(backbone) ? { vectors: { spec: backbone } } : {},
+          );
     if (settings.keep !== "no")
       return await trainKeeping(path, output, settings, { terminal, signal, words });
     if ((settings.earlier ?? settings.earlierColumn) !== null)

@@ -268,9 +268,10 @@ function trunkChoice(given: unknown, path: string): TrunkChoice {
     resolveSettings(`${where}: options`, continuingOptions, settings);
   else if (Object.keys(settings).length > 0)
     throw new InputError(`${where}: options are of an arch; a backbone has none`);
-  if (arch !== null && backbone !== null && !(encoder && namesVectors(text("backbone", backbone))))
+  const takesVectors = encoder || (arch !== null && architectureOf(arch as string).modality === "text");
+  if (arch !== null && backbone !== null && !(takesVectors && namesVectors(text("backbone", backbone))))
     throw new InputError(
-      `${where}: either arch or backbone was expected, got both; only a tagger's encoder (${Object.keys(taggerEncoders).join(", ")}) goes with a backbone, which is vectors:FILE`,
+      `${where}: either arch or backbone was expected, got both; only a network of texts (text-cnn, transformer-small, ${Object.keys(taggerEncoders).join(", ")}) goes with a backbone, which is vectors:FILE`,
     );
   if (arch === null && namesVectors(text("backbone", backbone)))
     throw new InputError(`${where}: word vectors need an encoder; add "arch": "bilstm"`);
@@ -285,7 +286,7 @@ function trunkChoice(given: unknown, path: string): TrunkChoice {
   };
 }
 
-/** A path is relative to TASKS.json; `hf:…`, `builtin:…` and the like are none. */
+/** A path is relative to TASKS.json, also behind `run:` and `vectors:`; `hf:…`, `builtin:…` and the like are none. */
 function besideFile(spec: string, path: string): string {
   if (/^(hf|builtin|none)(:|$)/.test(spec)) return spec;
   const [, scheme = "", rest = ""] = /^(run:|vectors:)?(.*)$/s.exec(spec) ?? [];

@@ -54,9 +54,9 @@ const VOCABULARY = 8000;
 export async function openTrunk(options: TrunkOptions): Promise<Trunk> {
   const { choice, modality, runtime } = options;
   if (await takesSentences(choice)) return await sentenceTrunk(options);
-  return choice.backbone === null
+  return choice.arch !== null
     ? await drawnTrunk(options)
-    : await pretrainedTrunk(choice, choice.backbone, modality, runtime);
+    : await pretrainedTrunk(choice, choice.backbone!, modality, runtime);
 }
 
 /** A tagger's network below its heads. */
@@ -88,7 +88,10 @@ async function drawnTrunk(options: TrunkOptions): Promise<Trunk> {
   const { choice, modality, training, textTasks, runtime, random } = options;
   const words = modality === "text" && { vocabulary: VOCABULARY * Math.max(1, textTasks) };
   const opened = await openArchitecture({
-    choice: { name: choice.arch!, settings: { ...words, ...choice.options } },
+    choice:
+      choice.backbone === null
+        ? { name: choice.arch!, settings: { ...words, ...choice.options } }
+        : { name: choice.arch!, settings: choice.options, vectors: { spec: choice.backbone } },
     modality,
     training,
     random,
@@ -107,7 +110,7 @@ async function drawnTrunk(options: TrunkOptions): Promise<Trunk> {
     sentences: null,
     rate: 1e-3,
     name: choice.arch!,
-    notes: [`${choice.arch}: every weight was drawn anew`],
+    notes: [`${choice.arch}: ${opened.start ?? "every weight was drawn anew"}`],
   };
 }
 

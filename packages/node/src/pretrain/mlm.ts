@@ -2,6 +2,7 @@ import {
   build,
   cloneModel,
   float32,
+  GIVEN_EMBEDDINGS,
   InputError,
   int64,
   ints,
@@ -30,6 +31,10 @@ function maskedLanguage({ opened, inputs, settings, random }: TaskContext): Pret
   if (!table)
     throw new InputError(
       `${backbone.name} gives no row for each token, which the objective mlm guesses from; take transformer-small`,
+    );
+  if ([...model.graph.initializers.keys()].some(({ name }) => name === GIVEN_EMBEDDINGS))
+    throw new InputError(
+      `${backbone.name}: the objective mlm guesses among tokens that learn, and given vectors do not; leave out the vectors, or pretrain with labels`,
     );
   const [vocabulary] = table[1].shape as [number, number];
   const { masked } = settings;

@@ -96,7 +96,7 @@ export async function withoutLabels(
   });
   const baseline = heldOut.length === 0 ? null : await task.baseline.loss(train, heldOut);
   await written;
-  const start = initialised === null ? "every weight was drawn anew" : initialised.summary;
+  const start = opened.start ?? "every weight was drawn anew";
   const notes = [...parts.notes, start];
   const made = await writePretraining({
     output,

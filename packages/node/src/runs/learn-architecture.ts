@@ -14,7 +14,7 @@ import { fineTuned } from "./tune.ts";
 export async function learnArchitecture(stage: Stage, choice: ArchitectureChoice): Promise<Learnt> {
   const { prepared, options, runtime, reading, progress, log, random } = stage;
   const { method = "scratch", backbones = ["none"] } = options;
-  if (backbones.some((spec) => spec !== "none"))
+  if (backbones.some((spec) => spec !== "none" && spec !== choice.vectors?.spec))
     throw new InputError(
       `architecture ${choice.name}: a backbone is named, too (${backbones.join(", ")}); leave out one of the two`,
     );
@@ -31,7 +31,9 @@ export async function learnArchitecture(stage: Stage, choice: ArchitectureChoice
     random,
     maxLength: options.maxLength ?? null,
   });
-  const { initialised } = opened;
+  const { initialised, late } = opened;
+  // Weights that are given are not drawn anew.
+  const isDrawn = opened.start === null;
   if (initialised !== null)
     await log({
       step: "init",
@@ -59,9 +61,13 @@ export async function learnArchitecture(stage: Stage, choice: ArchitectureChoice
   const tuned = await fineTuned(
     initialised === null ? stage : { ...stage, options: { ...options, tuning: { ...settings, ...given } } },
     { source, train, trainKeys, extracted },
-    { method: initialised === null ? "scratch" : "full", settings: {} },
+    {
+      method: isDrawn ? "scratch" : "full",
+      settings: initialised === null ? { batchNorm: "train" } : {},
+      late,
+    },
   );
-  const start = initialised === null ? "every weight was drawn anew" : initialised.summary;
+  const start = opened.start ?? "every weight was drawn anew";
   return {
     model: writeModel(tuned.model),
     source,
@@ -75,7 +81,7 @@ export async function learnArchitecture(stage: Stage, choice: ArchitectureChoice
       reason: null,
     },
     method: "scratch",
-    isTransferred: initialised !== null,
+    isTransferred: !isDrawn,
     chosen: { architecture: choice.name, ...tuned.chosen },
     reason: `${start}; ${tuned.reason}`,
     trials: tuned.trials,

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { writeModel } from "@graft-ml/core";
-import { type FineTuned, fineTune } from "../training/index.ts";
-import { type Decision, decideMethod } from "./decide-method.ts";
+import { type FineTuned, fineTune, type Method } from "../training/index.ts";
+import { decideMethod } from "./decide-method.ts";
 import { runFiles } from "./folder.ts";
 import type { Learnt, Stage } from "./learn.ts";
 
@@ -41,7 +41,15 @@ export async function tune(stage: Stage, learnt: Learnt): Promise<Learnt> {
 export async function fineTuned(
   { prepared, options, runtime, seed, random: _, reading, log, ...stage }: Stage,
   { source, train, trainKeys, extracted }: Pick<Learnt, "source" | "train" | "trainKeys" | "extracted">,
-  { method, settings }: Pick<Decision, "method" | "settings">,
+  {
+    method,
+    settings,
+    late = [],
+  }: {
+    readonly method: Method;
+    readonly settings: Readonly<Record<string, unknown>>;
+    readonly late?: readonly string[];
+  },
 ): Promise<FineTuned> {
   const { batchSize, classWeights = null, output, tuning = {} } = options;
   let written: Promise<unknown> = Promise.resolve();
@@ -54,6 +62,7 @@ export async function fineTuned(
     classes: prepared.classes,
     keys: trainKeys,
     method,
+    late,
     settings: {
       ...(batchSize === null || batchSize === undefined ? {} : { batchSize }),
       ...settings,

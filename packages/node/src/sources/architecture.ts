@@ -14,6 +14,7 @@ import { trainTokenizer } from "../texts/index.ts";
 import { networkSource } from "./network.ts";
 import type { Source } from "./source.ts";
 import { type Initialised, initialisedFrom, tokenizerBeside } from "./weights.ts";
+import { openWordTable, type VectorsChoice, type WordTable } from "./word-table.ts";
 
 /** A network to be trained from nothing. */
 export interface ArchitectureChoice {
@@ -23,6 +24,8 @@ export interface ArchitectureChoice {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** A RUN folder or a .safetensors file that its weights are read from. */
   readonly init?: string | null;
+  /** Word vectors that the tokens of a network of texts begin with; in place of `init`. */
+  readonly vectors?: VectorsChoice | null;
   /** Parameters that may stay as they were drawn although `init` has none for them: patterns with `*` and `**`. */
   readonly allowMissing?: readonly string[];
 }
@@ -45,6 +48,10 @@ export interface OpenedArchitecture {
   readonly model: Model;
   /** What was taken from `init`, what was not and why; null where every weight was drawn. */
   readonly initialised: Initialised | null;
+  /** A sentence on what is not drawn but given: weights of `init`, or vectors; null where every weight was drawn. */
+  readonly start: string | null;
+  /** Parameters that hold given vectors and are to learn in the second half of training alone. */
+  readonly late: readonly string[];
 }
 
 /** Tokens a text is cut to, and tokens that are told apart, where nobody says. */
@@ -74,25 +81,32 @@ export async function openArchitecture(options: ArchitectureOptions): Promise<Op
       `architecture ${name} takes ${architecture.modality}s, but the data are ${modality}s; take ${fitting(modality)}`,
     );
   const wanted = Number(settings.length ?? maxLength ?? LENGTH);
+  const table = await wordTableOf(options, wanted);
   const tokenizer =
     modality === "image"
       ? null
-      : init === null
-        ? tokenizerOf(training, Number(settings.vocabulary ?? VOCABULARY), wanted)
-        : await tokenizerBeside(init);
+      : table !== null
+        ? table.tokenizer
+        : init === null
+          ? tokenizerOf(training, Number(settings.vocabulary ?? VOCABULARY), wanted)
+          : await tokenizerBeside(init);
   const length = Number(tokenizer?.config?.model_max_length ?? wanted);
-  const given = { ...settings, ...fittingText(architecture, tokenizer, length) };
+  const given = { ...settings, ...fittingText(architecture, tokenizer, length), ...table?.settings };
   const drawn = architecture.build(given, random.fork("architecture"));
   const initialised = init === null ? null : await initialisedFrom(init, drawn, allowMissing);
-  const model = initialised?.model ?? drawn;
+  const model = initialised?.model ?? table?.fill(drawn) ?? drawn;
+  const start =
+    table === null ? (initialised?.summary ?? null) : `the vectors of words are those of ${table.name}`;
   const bytes = writeModel(model);
   const { shape } = model.graph.inputs[0]!;
   return {
     model,
     initialised,
+    start,
+    late: table?.lateIn(model) ?? [],
     backbone: {
-      spec: "none",
-      name,
+      spec: choice.vectors?.spec ?? "none",
+      name: table === null ? name : `${name} over ${table.name}`,
       modality,
       model: bytes,
       externalData: {},
@@ -114,9 +128,28 @@ export async function openArchitecture(options: ArchitectureOptions): Promise<Op
       path: null,
       commit: null,
       licence: null,
-      notes: initialised === null ? [] : [initialised.summary],
+      notes: [...(start === null ? [] : [start]), ...(table?.notes ?? [])],
     },
   };
+}
+
+/** The words and vectors that the choice names; null where it names none. */
+async function wordTableOf(
+  { choice, modality, training }: ArchitectureOptions,
+  maxLength: number,
+): Promise<WordTable | null> {
+  const { name, settings = {}, vectors = null, init = null } = choice;
+  if (vectors === null) return null;
+  if (modality === "image") throw new InputError(`architecture ${name}: word vectors are for texts`);
+  if (init !== null)
+    throw new InputError(
+      `architecture ${name}: both --init and word vectors are given; weights bring vectors of their own, so leave one out`,
+    );
+  const fixed = ["vocabulary", "width", "given"].find((key) => key in settings);
+  if (fixed !== undefined)
+    throw new InputError(`architecture ${name}: ${fixed} follows from the word vectors; leave it out`);
+  const texts = training.flatMap(({ input }) => (input.kind === "text" ? [input.text] : []));
+  return await openWordTable(vectors, texts, maxLength);
 }
 
 /** Throws an InputError that names the first row whose text is empty; images tell their file when they are decoded. */

@@ -28,7 +28,7 @@ const BUILTIN: Readonly<Record<string, { readonly tokens: TokenKind }>> = {
 };
 
 /** The commonest words that go into a model, beside those of the training texts. */
-const MOST_WORDS = 100_000;
+export const MOST_WORDS = 100_000;
 /** Rows a run: the work of a row is small. */
 const BATCH = 64;
 /** What the layer of word vectors is called; the ways to pool follow. */
@@ -61,18 +61,11 @@ export async function vectorSources(
     cache,
   }: { readonly training: readonly Row[]; readonly runtime: Runtime; readonly cache: string | null },
 ): Promise<Source[]> {
-  const { path, tokens } = located(spec);
-  const { vectors: all, skippedCount } = await readVectorsFile(path, { onError: "skip" });
-  const kind = tokens ?? kindOf(all);
+  const { vectors: all, kind, name, notes: found } = await openVectors(spec);
   const texts = training.flatMap(({ input }) => (input.kind === "text" ? [input.text] : []));
   const vectors = withWordsOf(all, texts, kind);
   const sha256 = hashOf(vectors);
-  const notes = [
-    ...(skippedCount > 0
-      ? [`${basename(path)}: ${skippedCount} rows could not be taken and were left out`]
-      : []),
-    coverageSentence(coverageOf(vectors, texts, kind), "the training texts'"),
-  ];
+  const notes = [...found, coverageSentence(coverageOf(vectors, texts, kind), "the training texts'")];
   return poolingsOf(spec, layer).map((pooling): Source => {
     const fitted = fitWordMean(vectors, texts, { pooling, tokens: kind });
     const trunk = fitted.trunk();
@@ -80,7 +73,7 @@ export async function vectorSources(
     let bytes: Uint8Array | null = null;
     return {
       spec,
-      name: spec.startsWith("builtin:") ? spec : basename(path),
+      name,
       modality: "text",
       sha256,
       commit: null,
@@ -110,6 +103,25 @@ export async function vectorSources(
       }),
     };
   });
+}
+
+/** Word vectors by their spec, and what texts are split into for them. */
+export interface OpenedVectors {
+  readonly vectors: WordVectors;
+  readonly kind: TokenKind;
+  /** For people: the file, or builtin:NAME. */
+  readonly name: string;
+  readonly notes: readonly string[];
+}
+
+/** Reads `vectors:FILE` or `builtin:NAME`. Throws an InputError where there is no such file, or no vectors in it. */
+export async function openVectors(spec: string): Promise<OpenedVectors> {
+  const { path, tokens } = located(spec);
+  const { vectors, skippedCount } = await readVectorsFile(path, { onError: "skip" });
+  const notes =
+    skippedCount > 0 ? [`${basename(path)}: ${skippedCount} rows could not be taken and were left out`] : [];
+  const name = spec.startsWith("builtin:") ? spec : basename(path);
+  return { vectors, kind: tokens ?? kindOf(vectors), name, notes };
 }
 
 function located(spec: string): { path: string; tokens: TokenKind | null } {

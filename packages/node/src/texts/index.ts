@@ -10,4 +10,5 @@ export {
 export { readTfidfPreprocessor, TFIDF_FILE, tfidfPreprocessor } from "./tfidf-preprocessor.ts";
 export { type Encoder, encoder, type Tokens } from "./tokens.ts";
 export { SPECIAL_TOKENS, type TokenizerTraining, trainTokenizer } from "./train-tokenizer.ts";
+export { wordTokenizerFiles } from "./word-tokenizer.ts";
 export { readWordsPreprocessor, WORDS_FILE, wordsPreprocessor } from "./words-preprocessor.ts";

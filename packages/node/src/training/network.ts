@@ -50,6 +50,8 @@ interface PartsOptions {
   readonly settings: Pick<FineTuneSettings, "decay" | "rank" | "alpha">;
   /** Blocks trained from the top; null for all. */
   readonly depth: number | null;
+  /** Parameters that a first stage leaves as they are. */
+  readonly late?: readonly string[];
   readonly random: Random;
 }
 
@@ -131,8 +133,11 @@ export function trainedParts(options: PartsOptions & { readonly composed: Model 
       const slower = layerRates(trunk, settings.decay > 1 ? settings.decay : 2.6);
       return { ...plain([headNames, ...stages]), training: slower };
     }
-    default:
-      return plain([[...trainable.map(({ name }) => name), ...headNames]]);
+    default: {
+      const all = [...trainable.map(({ name }) => name), ...headNames];
+      const { late = [] } = options;
+      return plain(late.length === 0 ? [all] : [all.filter((name) => !late.includes(name)), all]);
+    }
   }
 }
 

@@ -36,6 +36,8 @@ export interface FineTuneOptions {
   /** Identities of the rows' inputs: equal ones never stand on both sides where rows are held out. */
   readonly keys?: readonly string[];
   readonly method: Method;
+  /** Of the method full: parameters that stay as they are in the first half of the epochs. */
+  readonly late?: readonly string[];
   /** See `fineTuneOptions`. */
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly classWeights?: "balanced" | Readonly<Record<string, number>> | null;
@@ -179,7 +181,15 @@ export async function workOf(options: FineTuneOptions, settings: FineTuneSetting
       return head;
     },
     networkFor: (head, depth) =>
-      trainedNetwork({ method, trunk, head, settings, depth, random: source.fork("network") }),
+      trainedNetwork({
+        method,
+        trunk,
+        head,
+        settings,
+        depth,
+        late: options.late ?? [],
+        random: source.fork("network"),
+      }),
     inputsFor(network) {
       let made = kept.get(network.depth);
       if (!made) kept.set(network.depth, (made = inputsOf(network)));
@@ -240,5 +250,6 @@ function identityOf(options: FineTuneOptions, settings: FineTuneSettings): objec
     keys,
     classWeights,
     examples,
+    ...(options.late === undefined || options.late.length === 0 ? {} : { late: options.late }),
   };
 }

@@ -25,7 +25,13 @@ export const mlm: TaskKind = {
     if (trunk.sentences) return hiddenWords(context);
     const at = layer ?? trunk.model.graph.outputs[0]!.name;
     const task = objective.open({
-      opened: { backbone: trunk.backbone, model: cutAt(trunk.model, at), initialised: null },
+      opened: {
+        backbone: trunk.backbone,
+        model: cutAt(trunk.model, at),
+        initialised: null,
+        start: null,
+        late: [],
+      },
       inputs,
       settings: resolveSettings("mlm", pretrainOptions, { masked: settings.masked }),
       random,
