@@ -25,6 +25,11 @@ export interface Preprocessor {
    * equal extents may share a call of `prepare`.
    */
   extentOf?(input: Input): number;
+  /**
+   * The same preprocessor, which keeps up to so many bytes of what it read and decoded, for inputs that are asked for again and
+   * again; left out where reading costs nothing.
+   */
+  keeping?(bytes: number): Preprocessor;
   /** What an artefact must hold to make this preprocessor again, by file name. */
   files(): Readonly<Record<string, string | Uint8Array>>;
 }

@@ -66,6 +66,40 @@ test("augmented images depend on their own random source alone, and have the net
   expect(numbers((await made([0], 2)).x)).not.toEqual(numbers((await made([0], 1)).x));
 });
 
+test("kept images are read once while there is room, and are changed as if read anew", async () => {
+  const preprocessor = imagePreprocessor({ config: square(16, half), input: network(3, 16, 16) });
+  const folder = await mkdtemp(join(tmpdir(), "graft-kept-"));
+  const bytes = await readFile((file("photo.jpg") as { path: string }).path);
+  const copies = await Promise.all(
+    ["a.jpg", "b.jpg"].map(async (name): Promise<Input> => {
+      await writeFile(join(folder, name), bytes);
+      return { kind: "image", path: join(folder, name) };
+    }),
+  );
+  const everything = { flip: true, colour: 0.5, operations: { count: 2, strength: 0.8 }, cutout: 0.4 };
+  const of = async (from: typeof preprocessor, crop: boolean, seed: number) =>
+    numbers(
+      (
+        await from.prepare(copies, {
+          augmentation: augmentation({ ...everything, ...(crop && { crop: [0.4, 1] }) }),
+          random: (i) => random(seed).fork(String(i)),
+        })
+      ).x,
+    );
+  const fresh = [];
+  for (const seed of [1, 2, 3])
+    fresh.push(await of(preprocessor, false, seed), await of(preprocessor, true, seed));
+  const [roomy, tight] = [preprocessor.keeping!(2 ** 24), preprocessor.keeping!(16 * 16 * 3)];
+  for (const from of [roomy, tight]) {
+    const made = [];
+    for (const seed of [1, 2, 3]) made.push(await of(from, false, seed), await of(from, true, seed));
+    expect(made).toEqual(fresh);
+  }
+  await rm(folder, { recursive: true });
+  expect(await of(roomy, true, 1)).toEqual(fresh[1]);
+  await expect(of(tight, true, 1)).rejects.toThrow("there is no such file");
+});
+
 test("colour is resampled as each of its channels is alone, at any size and through any window", () => {
   const source = random(3);
   const whole = (from: number, to: number) => from + source.integer(to - from + 1);

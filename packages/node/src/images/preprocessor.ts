@@ -36,21 +36,52 @@ export function imagePreprocessor({ config, input, dtype = "float32" }: ImagePre
   const fingerprint = createHash("sha256")
     .update(JSON.stringify([VERSION, settings, dtype, input.layout, input.name, sharp.versions]))
     .digest("hex");
-  return {
+  const made = (read: Read): Preprocessor => ({
     kind: "image",
     fingerprint,
     async prepare(inputs: readonly Input[], change?: Change): Promise<Feeds> {
       const data = new tables.Values(inputs.length * extent);
       await each(inputs, async (one, i) => {
-        const pixels = change
-          ? await changed(one, settings, input, change, i)
-          : await framed(one, settings, input);
+        const pixels = change ? await changed(one, settings, read, change, i) : await read.framed(one);
         write(pixels, settings, tables.values, input.layout, data, i * extent);
       });
       return { [input.name]: { dtype, shape: [inputs.length, ...shape], data } };
     },
+    keeping: (bytes) => made(kept(read, bytes)),
     files: () => ({ "preprocessor_config.json": `${JSON.stringify(config, null, 2)}\n` }),
+  });
+  return made({
+    framed: (one) => framed(one, settings, input),
+    decoded: async (one, size) => coloured(await decode(one, () => size), settings),
+  });
+}
+
+/** How images are read. */
+interface Read {
+  /** Ready for the network but for its numbers. */
+  framed(one: Input): Promise<Pixels>;
+  /** Whole, in the network's channels; large ones reduced to what `size` needs. */
+  decoded(one: Input, size: Size): Promise<Pixels>;
+}
+
+/** Reads each file once, as long as there is room for what comes of it; what is there stays. */
+function kept(read: Read, bytes: number): Read {
+  let left = bytes;
+  const keep = <More extends unknown[]>(of: (one: Input, ...more: More) => Promise<Pixels>) => {
+    const known = new Map<string, Pixels>();
+    return async (one: Input, ...more: More): Promise<Pixels> => {
+      const path = one.kind === "image" ? one.path : null;
+      const before = path === null ? undefined : known.get(path);
+      if (before) return before;
+      const pixels = await of(one, ...more);
+      if (path !== null && !known.has(path) && pixels.data.byteLength <= left) {
+        left -= pixels.data.byteLength;
+        known.set(path, pixels);
+      }
+      return pixels;
+    };
   };
+  return { framed: keep(read.framed), decoded: keep(read.decoded) };
 }
 
 /** Raw pixels as features, for the backbone "none": {pixels: [n, channels, size, size]} from 0 to 1. */
@@ -95,7 +126,7 @@ async function framed(one: Input, settings: ImageSettings, network: ImageInput):
 async function changed(
   one: Input,
   settings: ImageSettings,
-  network: ImageInput,
+  read: Read,
   { augmentation, random }: Change,
   index: number,
 ): Promise<Pixels> {
@@ -103,10 +134,10 @@ async function changed(
   const { width, height } = settings.size;
   // A window needs more pixels than the whole: twice as many each way, so that half the width still has them all.
   const wanted = { width: 2 * width, height: 2 * height };
-  const decoded = augmentation.window(wanted, source) ? await decode(one, () => wanted) : null;
+  const decoded = augmentation.window(wanted, source) ? await read.decoded(one, wanted) : null;
   const window = decoded && augmentation.window(decoded, source);
-  if (!decoded || !window) return augmentation.change(await framed(one, settings, network), source);
-  const part = crop(coloured(decoded, settings), window);
+  if (!decoded || !window) return augmentation.change(await read.framed(one), source);
+  const part = crop(decoded, window);
   return augmentation.change(resample(part, width, height, settings.filter), source);
 }
 

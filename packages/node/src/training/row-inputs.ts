@@ -29,8 +29,16 @@ export interface RowInputsOptions {
   readonly random: Random;
 }
 
-/** Rows read, decoded and augmented anew whenever they are asked for. Epoch null gives them as they are. */
-export function decodedInputs({ rows, preprocessor, augmentation, random }: RowInputsOptions): RowInputs {
+/** Bytes of decoded images that are kept at most. */
+const MOST_DECODED = 2 ** 28;
+
+/**
+ * Rows read, decoded and augmented anew whenever they are asked for, but for images that find room in memory once decoded.
+ * Epoch null gives them as they are. `isRepeated` says whether rows are asked for more than once.
+ */
+export function decodedInputs(options: RowInputsOptions, isRepeated = true): RowInputs {
+  const { rows, augmentation, random } = options;
+  const preprocessor = (isRepeated && options.preprocessor.keeping?.(MOST_DECODED)) || options.preprocessor;
   return {
     bytes: 0,
     ...extents(rows, preprocessor),
@@ -88,7 +96,7 @@ export async function frozenInputs(options: FrozenOptions): Promise<RowInputs> {
   const kept: Parts[][] = rows.map(() => []);
   const { extentOf } = extents(rows, preprocessor);
   const fixed = new Set(lower.graph.outputs.map(({ name }) => name));
-  const decoded = decodedInputs({ rows, preprocessor, augmentation, random });
+  const decoded = decodedInputs({ rows, preprocessor, augmentation, random }, views > 0);
   const session = await runtime.load(writeModel(lower));
   const total = rows.length * (views + 1);
   const jobs = Array.from({ length: views + 1 }, (_, view) =>
