@@ -147,7 +147,13 @@ export {
   similarityScore,
   type WordPair,
 } from "./words/evaluate-vectors.ts";
-export { ANALOGY_METHODS, type AnalogyMethod, analogyWords, nearestWords } from "./words/nearest.ts";
+export {
+  ANALOGY_METHODS,
+  type AnalogyMethod,
+  analogyWords,
+  nearestOfMany,
+  nearestWords,
+} from "./words/nearest.ts";
 export { VECTOR_STORAGES, type VectorStorage } from "./words/npz-vectors.ts";
 export { PairCounter, PHRASE_MARK, PhraseJoiner, phraseScore } from "./words/phrases.ts";
 export { readWordVectors } from "./words/read-vectors.ts";

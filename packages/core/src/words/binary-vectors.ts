@@ -20,6 +20,8 @@ export async function readBinaryVectors(
   const most = size === null ? null : Math.floor(size / (rowBytes + 2)) + 1;
   const collector = new RowCollector(reader.name, dimension, words, most, options);
   for (let i = 0; i < words && !collector.isFull; i++) {
+    i += takeWhole(reader, collector, words - i, i);
+    if (i === words || collector.isFull) break;
     if (!(await reader.has(1)))
       reader.fail(`promises ${words} words in its first line and ends after ${i}; it was cut off`);
     while (reader.bytes[reader.at] === LINE_END) {
@@ -33,15 +35,36 @@ export async function readBinaryVectors(
         `${where}: no blank ends it within ${LONGEST_WORD} bytes, at byte ${reader.position}; the file is damaged`,
       );
     const word = readWord(spelling, 0, spelling.length);
-    const numbers = await reader.take(rowBytes, `the numbers of ${where}`);
-    // `place` may move the rows: it is asked before they are looked at.
-    const place = collector.place;
-    copyFloats(numbers, collector.rows, place, dimension);
-    if (word === null) collector.reject(where, "the word is no UTF-8");
-    else if (word === "") collector.reject(where, "the word is empty");
-    else collector.accept(word, where);
+    takeRow(collector, word, where, await reader.take(rowBytes, `the numbers of ${where}`));
   }
   return collector.done();
+}
+
+/** Takes the words that lie whole in what is at hand, `most` at most, without waiting for anything; how many there were. */
+function takeWhole(reader: ByteReader, collector: RowCollector, most: number, before: number): number {
+  const { bytes } = reader;
+  const rowBytes = 4 * collector.dimension;
+  let taken = 0;
+  while (taken < most && !collector.isFull) {
+    let from = reader.at;
+    while (bytes[from] === LINE_END) from++;
+    const blank = bytes.indexOf(BLANK, from);
+    if (blank < 0 || blank - from > LONGEST_WORD || blank + 1 + rowBytes > bytes.length) break;
+    const word = readWord(bytes, from, blank);
+    reader.at = blank + 1 + rowBytes;
+    takeRow(collector, word, `word ${before + taken + 1}`, bytes.subarray(blank + 1, reader.at));
+    taken++;
+  }
+  return taken;
+}
+
+function takeRow(collector: RowCollector, word: string | null, where: string, numbers: Uint8Array): void {
+  // `place` may move the rows: it is asked before they are looked at.
+  const place = collector.place;
+  copyFloats(numbers, collector.rows, place, collector.dimension);
+  if (word === null) collector.reject(where, "the word is no UTF-8");
+  else if (word === "") collector.reject(where, "the word is empty");
+  else collector.accept(word, where);
 }
 
 /** Copies little-endian float32 from wherever they begin. */

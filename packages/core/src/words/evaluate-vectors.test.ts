@@ -72,6 +72,8 @@ test("products by vectors of four are those of the plain loop", () => {
     [5, 4, 1],
     [37, 100, 21],
     [1, 8, 4],
+    [150, 300, 17],
+    [9, 28, 3],
   ] as const) {
     const [fast, plain] = [floatProducts(n, d), plainProducts(n, d)];
     for (let i = 0; i < n * d; i++) fast.rows[i] = plain.rows[i] = source.normal();
@@ -79,5 +81,11 @@ test("products by vectors of four are those of the plain loop", () => {
     const [found, expected] = [fast.scores(asked, queries), plain.scores(asked, queries)];
     expect(found).toHaveLength(queries * n);
     for (const [i, value] of expected.entries()) expect(found[i]).toBeCloseTo(value, 4);
+    fast.rows.fill(0, 0, d);
+    plain.rows.fill(0, 0, d);
+    fast.scaleRows();
+    plain.scaleRows();
+    for (const [i, value] of plain.rows.entries()) expect(fast.rows[i]).toBeCloseTo(value, 6);
+    expect(fast.rows.subarray(0, d).every((value) => value === 0)).toBe(true);
   }
 });

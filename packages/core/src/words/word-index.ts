@@ -27,7 +27,11 @@ export function wordIndex(vectors: WordVectors, limit = Number.POSITIVE_INFINITY
   const stride = 4 * Math.ceil(dimension / 4); // whole vectors of four
   const products = floatProducts(size, stride);
   const units = products.rows;
-  for (let i = 0; i < size; i++) unitInto(vectors.vectors, i * dimension, units, i * stride, dimension);
+  if (stride === dimension) units.set(vectors.vectors.subarray(0, size * dimension));
+  else
+    for (let i = 0; i < size; i++)
+      units.set(vectors.vectors.subarray(i * dimension, (i + 1) * dimension), i * stride);
+  products.scaleRows();
   return {
     vectors,
     size,

@@ -8,7 +8,7 @@ import {
   analogyWords,
   InputError,
   type Neighbour,
-  nearestWords,
+  nearestOfMany,
   readAnalogies,
   readWordPairs,
   similarityScore,
@@ -190,13 +190,10 @@ function analogyLine({ name, right, covered, questions }: AnalogyScore): string 
   return `${name.padEnd(28)} ${share.padStart(8)}  ${right} of ${covered} asked, of ${questions}`;
 }
 
-async function nearest(all: WordVectors, words: readonly string[], { settings, terminal }: VectorsCall) {
+async function nearest(vectors: WordVectors, words: readonly string[], { settings, terminal }: VectorsCall) {
   if (words.length === 0) throw new UsageError("graft vectors nearest: WORD is missing");
-  const index = wordIndex(all);
-  const found = words.map((word) => ({
-    word,
-    neighbours: nearestWords(index, word, settings.count ?? LISTED),
-  }));
+  const all = nearestOfMany(wordIndex(vectors), words, settings.count ?? LISTED);
+  const found = words.map((word, i) => ({ word, neighbours: all[i]! }));
   for (const { word, neighbours } of found) printWords(word, neighbours, terminal);
   return { nearest: found };
 }
