@@ -71,6 +71,10 @@ async function readRun(spec: string, folder: string, options: BackboneOptions): 
       `backbone ${spec}: ${files.where} has no ${missing}; run: takes the folder that graft train wrote`,
     );
   }
+  if (files.names.some((name) => name === "tagger.json" || name === "sentences.json"))
+    throw new InputError(
+      `backbone ${spec}: that run takes sentences of tokens; it is a source for taggers and for tasks of graft multitask ("backbone": "${spec}")`,
+    );
   const [path] = await files.paths(["config.json"]);
   const { layer, backbone, head } = await readJsonFile(path!);
   if (head === undefined || backbone === undefined) {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { main } from "../cli/main.ts";
 import { openRun, writeReport } from "../runs/index.ts";
 import { type OrtRuntime, ortRuntime } from "../runtime/index.ts";
+import { openSource } from "../sources/index.ts";
 import { openTaggerRun } from "../tagging/index.ts";
 import type { TaggingTest } from "../tagging/metrics.ts";
 import { type MultitaskOptions, multitaskRun } from "./multitask-run.ts";
@@ -156,6 +157,14 @@ describe("sentences, tags and raw text over one BiLSTM", () => {
     expect(page).toMatch(/Each type of span/);
     await writeReport(run.output);
     expect(await readFile(join(run.output, "report.html"), "utf8")).toBe(page);
+  });
+
+  test("as a source of features it is refused, with what it is a source for", async () => {
+    await expect(
+      openSource(`run:${run.output}`, { modality: "text", runtime, training: [] }),
+    ).rejects.toThrow(
+      /takes sentences of tokens; it is a source for taggers and for tasks of graft multitask/,
+    );
   });
 
   test("the program tags, scores and verifies by the name of the task", async () => {
