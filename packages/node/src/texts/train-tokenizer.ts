@@ -1,6 +1,7 @@
 import { InputError } from "@graft-ml/core";
 import { Tokenizer } from "@huggingface/tokenizers";
 import type { JsonObject, TokenizerFiles } from "../backbones/index.ts";
+import { SPECIAL_TOKENS, wordPieceFiles } from "./word-piece.ts";
 
 /** How a vocabulary is made. */
 export interface TokenizerTraining {
@@ -12,17 +13,13 @@ export interface TokenizerTraining {
   readonly isUncased?: boolean;
 }
 
-/** Tokens that stand for no text: padding, what is unknown, and what a language model is to guess. */
-export const SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[MASK]"] as const;
-
 /** Words seen less often than this are left to their characters. */
 const LEAST = 2;
 
 /**
  * A tokenizer after the texts given: the commonest words whole, every other word by its longest known beginning and
- * characters, Chinese by characters. The files are those of WordPiece (Wu et al. 2016, https://arxiv.org/abs/1609.08144),
- * which the hub's tools read; the vocabulary is of words and characters and has no merged pieces. Equal texts in any order
- * give equal files. Throws an InputError where there is no text or no room for the characters.
+ * characters, Chinese by characters. The vocabulary is of words and characters and has no merged pieces. Equal texts in
+ * any order give equal files. Throws an InputError where there is no text or no room for the characters.
  */
 export function trainTokenizer(texts: Iterable<string>, options: TokenizerTraining): TokenizerFiles {
   const { size, maxLength, isUncased = true } = options;
@@ -54,39 +51,8 @@ export function trainTokenizer(texts: Iterable<string>, options: TokenizerTraini
 }
 
 function filesOf(vocabulary: readonly string[], maxLength: number, isUncased: boolean): TokenizerFiles {
-  const json: JsonObject = {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: SPECIAL_TOKENS.map((content, id) => ({
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
-    normalizer: normalizer(isUncased),
-    pre_tokenizer: { type: "BertPreTokenizer" },
-    post_processor: null,
-    decoder: { type: "WordPiece", prefix: "##", cleanup: true },
-    model: {
-      type: "WordPiece",
-      unk_token: "[UNK]",
-      continuing_subword_prefix: "##",
-      max_input_chars_per_word: 100,
-      vocab: Object.fromEntries(vocabulary.map((token, id) => [token, id])),
-    },
-  };
-  const config: JsonObject = {
-    tokenizer_class: "PreTrainedTokenizerFast",
-    model_max_length: maxLength,
-    pad_token: "[PAD]",
-    unk_token: "[UNK]",
-    mask_token: "[MASK]",
-  };
-  return { json, config };
+  const preTokenizer = { type: "BertPreTokenizer" };
+  return wordPieceFiles({ vocabulary, maxLength, normalizer: normalizer(isUncased), preTokenizer });
 }
 
 function normalizer(isUncased: boolean): JsonObject {

@@ -2,7 +2,7 @@ import { wordTokenizer } from "@graft-ml/core";
 import { Tokenizer } from "@huggingface/tokenizers";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { SPECIAL_TOKENS } from "./train-tokenizer.ts";
+import { SPECIAL_TOKENS } from "./word-piece.ts";
 import { wordTokenizerFiles } from "./word-tokenizer.ts";
 
 /** Words by core's rule, and the texts of the tokens that the files give where they know all of these words. */

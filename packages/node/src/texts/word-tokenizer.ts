@@ -1,5 +1,5 @@
-import type { JsonObject, TokenizerFiles } from "../backbones/index.ts";
-import { SPECIAL_TOKENS } from "./train-tokenizer.ts";
+import type { TokenizerFiles } from "../backbones/index.ts";
+import { SPECIAL_TOKENS, wordPieceFiles } from "./word-piece.ts";
 
 /** Scripts without spaces, whose signs are tokens of their own: Han, Kana, Thai, Lao, Khmer, Myanmar. */
 const UNSPACED = [
@@ -29,20 +29,9 @@ const POSSESSIVE = `(?<=${SIGN})'s(?!'?${SIGN})`;
  * [UNK]. The ids are those of `SPECIAL_TOKENS`, then the list's. The files are WordPiece's, which the hub's tools read.
  */
 export function wordTokenizerFiles(words: readonly string[], maxLength: number): TokenizerFiles {
-  const vocabulary = [...SPECIAL_TOKENS, ...words];
-  const json: JsonObject = {
-    version: "1.0",
-    truncation: null,
-    padding: null,
-    added_tokens: SPECIAL_TOKENS.map((content, id) => ({
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
+  return wordPieceFiles({
+    vocabulary: [...SPECIAL_TOKENS, ...words],
+    maxLength,
     normalizer: {
       type: "Sequence",
       normalizers: [
@@ -51,7 +40,7 @@ export function wordTokenizerFiles(words: readonly string[], maxLength: number):
         { type: "Replace", pattern: { String: "’" }, content: "'" },
       ],
     },
-    pre_tokenizer: {
+    preTokenizer: {
       type: "Split",
       pattern: {
         Regex: `${POSSESSIVE}|${SIGN}+(?:(?!${POSSESSIVE})'${SIGN}+)*|(?=[\\p{L}\\p{N}\\p{M}])[${UNSPACED}]`,
@@ -59,22 +48,5 @@ export function wordTokenizerFiles(words: readonly string[], maxLength: number):
       behavior: "Removed",
       invert: true,
     },
-    post_processor: null,
-    decoder: { type: "WordPiece", prefix: "##", cleanup: true },
-    model: {
-      type: "WordPiece",
-      unk_token: "[UNK]",
-      continuing_subword_prefix: "##",
-      max_input_chars_per_word: 100,
-      vocab: Object.fromEntries(vocabulary.map((token, id) => [token, id])),
-    },
-  };
-  const config: JsonObject = {
-    tokenizer_class: "PreTrainedTokenizerFast",
-    model_max_length: maxLength,
-    pad_token: "[PAD]",
-    unk_token: "[UNK]",
-    mask_token: "[MASK]",
-  };
-  return { json, config };
+  });
 }
