@@ -14,6 +14,9 @@ const BUCKETS = [4, 8, 12, 16, 20, 24, 32, 40, 52, 64, 96, 128];
 /** Longest piece that is trained on at once: what is longer is cut. */
 export const LONGEST = BUCKETS.at(-1)!;
 
+/** Share of its rows from which on a batch is not put off. */
+const FULL = 0.75;
+
 /** The length that a sentence of `tokens` is padded to. */
 export function bucketOf(tokens: number): number {
   return BUCKETS.find((length) => length >= tokens) ?? tokens;
@@ -21,7 +24,8 @@ export function bucketOf(tokens: number): number {
 
 /**
  * The batches of an epoch: sentences of like lengths together, about `tokens` a batch and at most `most` sentences, in random
- * order where there is a source. Every batch of a length has as many rows, so that a length is one shape.
+ * order where there is a source. Every batch of a length has as many rows, so that a length is one shape; what would leave a
+ * batch of an epoch largely empty goes with the next longer sentences.
  */
 export function tagBatches(
   lengths: ArrayLike<number>,
@@ -39,12 +43,23 @@ export function tagBatches(
     if (found) found.push(i);
     else members.set(bucket, [i]);
   }
+  const rowsOf = (length: number) => Math.max(1, Math.min(most, Math.floor(tokens / length)));
   const batches: TagBatch[] = [];
-  for (const length of [...members.keys()].sort((a, b) => a - b)) {
-    const all = members.get(length)!;
-    const rows = Math.max(1, Math.min(most, Math.floor(tokens / length)));
-    for (let at = 0; at < all.length; at += rows)
-      batches.push({ sentences: Int32Array.from(all.slice(at, at + rows)), rows, length });
+  const add = (sentences: readonly number[]) => {
+    const length = sentences.reduce((longest, i) => Math.max(longest, bucketOf(lengths[i]!)), 0);
+    batches.push({ sentences: Int32Array.from(sentences), rows: rowsOf(length), length });
+  };
+  let left: number[] = [];
+  const buckets = [...members.keys()].sort((a, b) => a - b);
+  for (const [b, length] of buckets.entries()) {
+    const all = [...members.get(length)!, ...left];
+    left = [];
+    const rows = rowsOf(length);
+    for (let at = 0; at < all.length; at += rows) {
+      const own = all.slice(at, at + rows);
+      if (random && b + 1 < buckets.length && own.length < FULL * rows) left = own;
+      else add(own);
+    }
   }
   return random ? Array.from(random.permutation(batches.length), (i) => batches[i]!) : batches;
 }

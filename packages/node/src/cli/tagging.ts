@@ -6,6 +6,7 @@ import { ortRuntime } from "../runtime/index.ts";
 import {
   type EncoderMethod,
   openTaggerRun,
+  rivalOf,
   type Sentence,
   TAGGER_NAMES,
   type TaggingMetrics,
@@ -107,7 +108,7 @@ export async function trainTagged(
     if (value !== null) terminal.print(`${name.padEnd(9)} ${percent(value)} of tokens`);
   if (transfer !== null)
     terminal.print(
-      `transfer  ${transfer.verdict}: ${(100 * transfer.gain).toFixed(2)} points (95 % interval ${transfer.interval.map((end) => (100 * end).toFixed(2)).join("–")}) against the same network from nothing`,
+      `transfer  ${transfer.verdict}: ${(100 * transfer.gain).toFixed(2)} points (95 % interval ${transfer.interval.map((end) => (100 * end).toFixed(2)).join("–")}) against ${rivalOf(transfer)}`,
     );
   terminal.print();
   terminal.print(`${output}/report.html shows it all, in ${timing.totalSeconds.toFixed(1)} s`);

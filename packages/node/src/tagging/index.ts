@@ -17,7 +17,7 @@ export {
   taggedText,
 } from "./predictions.ts";
 export type { EncoderOptions } from "./pretrained-trunk.ts";
-export { renderTaggingReport, type TaggingReport } from "./report.ts";
+export { renderTaggingReport, rivalOf, type TaggingReport } from "./report.ts";
 export type { Sentence } from "./sentences.ts";
 export { TAGGER_NAMES, taggerOptions } from "./settings.ts";
 export { type TrainedTaggerRun, type TrainTaggerRunOptions, trainTaggerRun } from "./train-tagger-run.ts";

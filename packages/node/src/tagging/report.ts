@@ -5,7 +5,7 @@ import { percent, percents, points, pointsRange, whole } from "../report/format.
 import { type Content, html, Markup } from "../report/markup.ts";
 import { factTable, section, timingTable } from "../report/sections.ts";
 import { STYLE } from "../report/style.ts";
-import type { TaggingMetrics, TaggingTest } from "./metrics.ts";
+import type { TaggingMetrics, TaggingTest, TaggingTransfer } from "./metrics.ts";
 import type { TaggedSentence } from "./open-tagger-run.ts";
 import type { Sentence } from "./sentences.ts";
 
@@ -109,7 +109,7 @@ ${new Markup(`<style>${STYLE}${TOKEN_STYLE}</style>`)}
       ? `${whole(Math.round(test.accuracy * test.tokens))} of ${whole(test.tokens)} test tokens are right: ${percent(test.accuracy)}`
       : `F1 of ${whole(test.spans.gold)} spans: ${percent(test.spans.f1)}`
   } (95% interval ${percents(interval)}, sentences drawn anew).</strong></p>
-${transfer !== null && html`<p class="headline"><span class="verdict ${{ helps: "helps", hurts: "hurts", "no evidence": "doubt" }[transfer.verdict]}">transfer ${transfer.verdict === "no evidence" ? "unproven" : transfer.verdict}</span> ${points(transfer.gain)} over the same network from nothing (95% interval ${pointsRange(transfer.interval)}).</p>`}
+${transfer !== null && html`<p class="headline"><span class="verdict ${{ helps: "helps", hurts: "hurts", "no evidence": "doubt" }[transfer.verdict]}">transfer ${transfer.verdict === "no evidence" ? "unproven" : transfer.verdict}</span> ${points(transfer.gain)} over ${rivalOf(transfer)} (95% interval ${pointsRange(transfer.interval)}).</p>`}
 </header>
 <div class="grid-2">
 ${section("Scores on the test part", tagScores(metrics.test))}
@@ -121,7 +121,7 @@ ${section(
       .filter(([, value]) => value !== null)
       .map(([name, value]) => ({ name, value: value!, interval: null, isOurs: false })),
   ]),
-  html`<p class="fine">Accuracy by token. majority: always the commonest tag; raw: the commonest tag of each word; scratch: the same network from nothing.</p>`,
+  html`<p class="fine">Accuracy by token. majority: always the commonest tag; raw: the commonest tag of each word${transfer !== null && `; scratch: ${rivalOf(transfer)}`}.</p>`,
 )}
 </div>
 <div class="grid-2">
@@ -129,7 +129,7 @@ ${test.spans !== null && section("Each type of span", spanTable(test.spans))}
 ${section("Each tag", tagTable(test.perTag))}
 ${test.confused.length > 0 && section("Most confused", confusedTable(test.confused))}
 </div>
-${report.worst.length > 0 && section("Worst sentences", html`<p class="fine">Test sentences with the most errors. Green: a tag that is right. Red: what was given, then what it should be. A wrong label looks like this too.</p>`, report.worst.map(sentenceBox))}
+${report.worst.length > 0 && section("Worst sentences", html`<p class="fine">Test sentences with the most errors. Green: a tag that is right. Red: what it should be → what was given. A wrong label looks like this too.</p>`, report.worst.map(sentenceBox))}
 <div class="grid-2">
 ${report.curve.length > 1 && section("Held-out score by epoch", curveChart({ title: "", x: "epochs", y: test.spans === null ? "accuracy" : "F1", isLogarithmic: false, series: [{ name: "held-out sentences", points: report.curve.map((score, epoch) => [epoch + 1, score] as const) }] }))}
 ${section("What was chosen", factTable([...Object.entries(chosen).filter(([, value]) => value !== null), ...Object.entries(config.chosen)] as [string, Content][]), html`<p class="fine">${config.reason}.</p>`)}
@@ -141,6 +141,11 @@ ${section("To do it again", html`<pre>${report.command}</pre>`, factTable(Object
 </html>
 `;
   return page.text;
+}
+
+/** What a transfer is compared with, in words. */
+export function rivalOf({ against }: Pick<TaggingTransfer, "against">): string {
+  return against === "linear" ? "a linear tagger without transfer" : "the same network from nothing";
 }
 
 /** Scores of tagged sentences with their intervals. */
@@ -222,7 +227,7 @@ export function sentenceBox({ where, tokens, gold, predicted }: WorstSentence): 
   const hasSpans = spansOf(gold).length + spansOf(predicted).length > 0;
   return html`<p class="sentence">${tokens.map((token, t) => {
     const [asked, given] = [gold[t]!, predicted[t]!];
-    if (asked !== given) return html`<span class="miss"><bdi>${token}</bdi><i>${given} → ${asked}</i></span>`;
+    if (asked !== given) return html`<span class="miss"><bdi>${token}</bdi><i>${asked} → ${given}</i></span>`;
     if (hasSpans && asked === "O") return html`<s><bdi>${token}</bdi></s> `;
     return html`<span class="hit"><bdi>${token}</bdi><i>${asked}</i></span>`;
   })} <span class="fine">${where}</span></p>`;
