@@ -1,7 +1,7 @@
 import type { Feeds, TagHead, Tensor } from "@graft-ml/core";
 import type { KindContext, OpenTask } from "./kind.ts";
 import { overSentences } from "./sentence-trunk.ts";
-import { tokenLossScorer, tokenTask } from "./token-task.ts";
+import { onSentences, tokenLossScorer, tokenTask } from "./token-task.ts";
 
 /**
  * Hidden words from those around them over a tagger's trunk: of a share of the tokens nothing is shown, neither word nor
@@ -27,9 +27,10 @@ export function hiddenWords(context: KindContext): OpenTask {
     return source.permutation(length).subarray(0, Math.max(1, Math.round(masked * length)));
   };
   const head: TagHead = { name: `heads.${name}`, kind: "softmax", tags: others + 1 };
+  const over = overSentences("mlm", context);
   const options = {
-    ...overSentences("mlm", context),
-    ...{ layer, head, random },
+    inputs: over.inputs,
+    head,
     labels(row: number, epoch: number | null) {
       const labels = new Int32Array(lower[row]!.length).fill(-1);
       for (const place of hidden(row, epoch)) labels[place] = classes[row]![place]!;
@@ -45,7 +46,7 @@ export function hiddenWords(context: KindContext): OpenTask {
       return shown;
     },
   };
-  const task = tokenTask(options);
+  const task = tokenTask(onSentences(over.sentences, layer, head, random), options);
   return {
     ...task,
     measure: "mean cross-entropy of a hidden word, in nats",

@@ -1,4 +1,11 @@
-import { cloneModel, type Scheme, type TaggerSpec, taggerOf, type Unit } from "@graft-ml/core";
+import {
+  cloneModel,
+  type Scheme,
+  type TagFeeder,
+  type TaggerSpec,
+  taggerOf,
+  type Unit,
+} from "@graft-ml/core";
 import { heldScore } from "../tagging/learn-tagger.ts";
 import type { Sentence } from "../tagging/sentences.ts";
 import { boundNetwork } from "./bound-network.ts";
@@ -15,12 +22,14 @@ export interface TagsJudged {
   /** All sentences: those trained on, then those held out. */
   readonly rows: readonly Sentence[];
   readonly trained: number;
+  /** What feeds the network where it is no tagger's trunk. */
+  readonly feeder?: TagFeeder;
 }
 
 /** How a network that tags is judged on held-out and on test sentences: by F1 of spans, else by accuracy. */
 export function judgedTags(
   { model, learns }: TokenTask,
-  { spec, scheme, unit, rows, trained }: TagsJudged,
+  { spec, scheme, unit, rows, trained, feeder }: TagsJudged,
 ): Pick<OpenTask, "measure" | "baseline" | "openScorer" | "prove"> {
   return {
     measure: scheme === null ? "share of tokens that are wrong" : "1 − F1 of spans",
@@ -37,7 +46,7 @@ export function judgedTags(
     },
     async openScorer(runtime, held) {
       const { session, set } = await boundNetwork(cloneModel(model), learns!, runtime);
-      const tagger = taggerOf(spec, session);
+      const tagger = taggerOf(spec, session, feeder);
       const sentences = Array.from(held, (row) => rows[row]!);
       return {
         async loss(parameters) {
@@ -48,6 +57,6 @@ export function judgedTags(
         close: () => session.close(),
       };
     },
-    prove: (context) => proveTags(context, { spec, scheme, unit }),
+    prove: (context) => proveTags(context, { spec, scheme, unit, ...(feeder && { feeder }) }),
   };
 }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { openRun } from "../runs/index.ts";
 import { type OrtRuntime, ortRuntime } from "../runtime/index.ts";
 import { openArchitecture } from "../sources/index.ts";
+import { openTaggerRun } from "../tagging/index.ts";
 import { multitaskRun } from "./multitask-run.ts";
 
 let folder: string;
@@ -61,6 +62,23 @@ test("texts over an ONNX encoder: its upper blocks are trained by all tasks, wha
       join(folder, `${label}.csv`),
       ["text,label", ...texts.map((row) => `${row.text},${row[label]}`)].join("\n"),
     );
+  const cells = (i: number) => [
+    ["the", "DET"],
+    [COLOURS[i % 2]!, "ADJ"],
+    [ANIMALS[i % 3]!, "NOUN"],
+    ["sits", "VERB"],
+    ...fillers(i)
+      .split(" ")
+      .map((word) => [word, "ADV"]),
+  ];
+  await writeFile(
+    join(folder, "tags.conll"),
+    Array.from({ length: 40 }, (_, i) =>
+      cells(200 + i)
+        .map((one) => one.join(" "))
+        .join("\n"),
+    ).join("\n\n"),
+  );
   const { model, backbone } = await openArchitecture({
     choice: { name: "transformer-small", settings: { width: 16, depth: 2, heads: 2 } },
     modality: "text",
@@ -83,9 +101,17 @@ test("texts over an ONNX encoder: its upper blocks are trained by all tasks, wha
     tasks: {
       colour: { data: "colour.csv" },
       animal: { data: "animal.csv" },
+      tag: { kind: "tagging", data: "tags.conll" },
       rare: { kind: "word-frequency" },
     },
   });
+  // Tags stand on the first sub-word of each token, over the network that classifies texts.
+  expect(metrics.tasks.tag!.joint).toBeGreaterThan(0.8);
+  const tagger = await openTaggerRun(output, { runtime, task: "tag" });
+  expect((await tagger.verify()).drifted).toEqual([]);
+  const [tagged] = await tagger.tag([["the", "blue", "owl", "sits", "here"]]);
+  expect(tagged!.tags[0]).toBe("DET");
+  await tagger.close();
   for (const one of Object.values(metrics.tasks)) {
     expect(one.heldOut.joint).toBeLessThan(one.heldOut.baseline);
     expect(one.gain).not.toBeNull();

@@ -18,6 +18,7 @@ import type { MultitaskMetrics } from "./metrics.ts";
 import { proveTasks } from "./prove-tasks.ts";
 import { sentenceInputs } from "./sentence-inputs.ts";
 import { LONGEST, takesSentences } from "./sentence-trunk.ts";
+import { feederOf, subWordInputs } from "./sub-word-trunk.ts";
 import { readTasks, type TaskData } from "./task-data.ts";
 import { kindOf, readTasksFile, type TasksFile } from "./tasks-file.ts";
 import { openTrunk, type Trunk, told } from "./trunk.ts";
@@ -224,12 +225,14 @@ async function readyTask(
   return await told(`${file.path}: task "${spec.name}"`, async () => {
     const inputs = trunk.sentences
       ? sentenceInputs(rows, trunk.sentences, source.fork("inputs"))
-      : decodedInputs({
-          rows,
-          preprocessor,
-          augmentation: augmentationOf(file.training, preprocessor),
-          random: source.fork("augmentation"),
-        });
+      : kindOf(spec.kind).isTagged
+        ? subWordInputs(rows, feederOf(trunk))
+        : decodedInputs({
+            rows,
+            preprocessor,
+            augmentation: augmentationOf(file.training, preprocessor),
+            random: source.fork("augmentation"),
+          });
     const open = await kindOf(spec.kind).open({
       name: spec.name,
       trunk,

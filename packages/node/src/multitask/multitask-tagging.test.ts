@@ -265,9 +265,10 @@ test("tags over a transformer, weighed by famo, with a softmax for spans", async
 test("what does not fit is refused with the task's name", async () => {
   const refused = (change: object) =>
     expect(made("refused", { ...usual, ...change }, { baselines: false })).rejects;
-  await refused({ trunk: { arch: "text-cnn" }, tasks: { pos: usual.tasks.pos } }).toThrow(
-    /task "pos": kind tagging stands on a tagger's trunk, which text-cnn is not/,
-  );
+  await refused({
+    trunk: { arch: "text-cnn" },
+    tasks: { pos: usual.tasks.pos, old: { kind: "keep" } },
+  }).toThrow(/task "old": kind keep keeps the tags of an earlier tagger, so the trunk must be one/);
   await refused({ tasks: { pos: { ...usual.tasks.pos, layer: "encoder.7" } } }).toThrow(
     /task "pos": the trunk has no layer "encoder\.7"; it has tokens, encoder\.0, encoder/,
   );

@@ -1,4 +1,12 @@
-import { type Model, type Scheme, type TaggerSpec, taggerOf, type Unit, writeModel } from "@graft-ml/core";
+import {
+  type Model,
+  type Scheme,
+  type TagFeeder,
+  type TaggerSpec,
+  taggerOf,
+  type Unit,
+  writeModel,
+} from "@graft-ml/core";
 import { outputModel, taggerHead } from "../runs/task-config.ts";
 import { takingOwn } from "../runtime/index.ts";
 import { tagBaselines, tagTest } from "../tagging/metrics.ts";
@@ -12,7 +20,13 @@ import type { Findings, ProveContext } from "./kind.ts";
 /** What test sentences say of networks that tag: F1 of spans, or the accuracy by token where tags write none. */
 export async function proveTags(
   context: ProveContext,
-  about: { readonly spec: TaggerSpec; readonly scheme: Scheme | null; readonly unit: Unit },
+  about: {
+    readonly spec: TaggerSpec;
+    readonly scheme: Scheme | null;
+    readonly unit: Unit;
+    /** What feeds the network where it is no tagger's trunk. */
+    readonly feeder?: TagFeeder;
+  },
 ): Promise<Findings> {
   const { name, kept, joint, alone, unkept, isBefore, seed, classes, column } = context;
   const { scheme, unit } = about;
@@ -21,7 +35,7 @@ export async function proveTags(
   const words = new Set(train!.flatMap(({ tokens }) => tokens.texts));
   const tagged = train!.filter(({ tokens }) => tokens.tags !== null);
   const of = async (network: Model) => {
-    const found = await tags(context, network, spec, test!);
+    const found = await tags(context, network, spec, test!, about.feeder);
     const sentences = shown(found, spec, { scheme });
     const scores = tagTest(test!, found, { spec, scheme, seed, knows: (token) => words.has(token) });
     return { sentences, scores, tags: sentences.map((one) => one.tags) };
@@ -55,7 +69,13 @@ export async function proveTags(
       label2id: Object.fromEntries(classes.map((tag, i) => [tag, i])),
       head: spec.head.kind,
       trainingCounts: classes.map((tag) => counts.get(tag) ?? 0),
-      tagger: { tags: spec.tags, scheme: spec.scheme, head: spec.head, words: wordsFile(name) },
+      tagger: {
+        tags: spec.tags,
+        scheme: spec.scheme,
+        head: spec.head,
+        words: wordsFile(name),
+        ...(spec.trunk.kind === "pretrained" && { trunk: spec.trunk }),
+      },
       ...{ scheme, unit, column },
     },
     files: { [wordsFile(name)]: [...words].sort().join("\n") },
@@ -77,9 +97,10 @@ async function tags(
   network: Model,
   spec: TaggerSpec,
   test: readonly Sentence[],
+  feeder?: TagFeeder,
 ) {
   const session = takingOwn(await runtime.load(writeModel(outputModel(network, name))));
-  const tagger = taggerOf(spec, session);
+  const tagger = taggerOf(spec, session, feeder);
   try {
     const texts = test.map(({ tokens }) => tokens.texts);
     const tagged = await tagger.tag(texts, { probabilities: true, onProgress, signal });

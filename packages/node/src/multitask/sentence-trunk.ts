@@ -21,7 +21,6 @@ import {
   type Value,
 } from "@graft-ml/core";
 import type { Backbone } from "../backbones/index.ts";
-import { builtinVectors } from "../sources/vectors.ts";
 import { firstTagging, taskOf } from "../tagging/config.ts";
 import {
   type NetworkTrunk,
@@ -31,10 +30,10 @@ import {
   tensorsOf,
   vectorTable,
 } from "../tagging/learn-tagger.ts";
+import { openBackbone } from "../tagging/open-backbone.ts";
 import { sentencePreprocessor } from "../tagging/sentence-preprocessor.ts";
 import type { Sentence } from "../tagging/sentences.ts";
 import { taggerOptions } from "../tagging/settings.ts";
-import { openBackbone } from "../tagging/train-tagger-run.ts";
 import type { KindContext } from "./kind.ts";
 import type { TrunkChoice } from "./tasks-file.ts";
 
@@ -102,7 +101,11 @@ export async function openSentences(options: {
 }): Promise<SentenceTrunk> {
   const { choice, training, unit, random } = options;
   const settings = resolveSettings("trunk: options", taggerOptions, choice.options);
-  const { source, vectors: words } = await openBackbone(fileOf(choice.backbone));
+  const { source, vectors: words, encoder: pretrained } = await openBackbone(choice.backbone ?? "none");
+  if (pretrained !== null)
+    throw new InputError(
+      `trunk: ${choice.backbone} tags over a pretrained encoder; name that encoder itself as the backbone`,
+    );
   const trunk =
     source === null
       ? newTrunk(training.filter(hasTokens), { arch: choice.arch!, settings, vectors: words })
@@ -181,16 +184,6 @@ export function overSentences(kind: string, { trunk, inputs }: KindContext) {
 
 function hasTokens(row: Row): row is Sentence {
   return row.tokens !== undefined;
-}
-
-/** Vectors that come with the package are a file like any other. */
-function fileOf(spec: string | null): string {
-  if (spec === null) return "none";
-  if (!spec.startsWith("builtin:")) return spec;
-  const path = builtinVectors(spec.slice("builtin:".length));
-  if (path === null)
-    throw new InputError(`trunk: backbone ${spec}: this installation has no such word vectors`);
-  return `vectors:${path}`;
 }
 
 function backboneOf(spec: string, name: string, sha256: string | null): Backbone {

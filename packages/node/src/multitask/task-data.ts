@@ -322,8 +322,12 @@ async function finished(
 
 /** Identities by which rows of different tasks are known to be the same. */
 async function keysOf(rows: readonly Row[]): Promise<string[]> {
-  if (rows[0]?.tokens) return rows.map(({ tokens }) => `text ${normalisedText(tokens!.texts.join(" "))}`);
-  if (rows[0]?.input.kind === "text") return inputKeys(rows);
+  if (rows[0]?.input.kind === "text") {
+    const plain = inputKeys(rows);
+    return rows.map(({ tokens }, i) =>
+      tokens ? `text ${normalisedText(tokens.texts.join(" "))}` : plain[i]!,
+    );
+  }
   const keys: string[] = [];
   for (const { input } of rows)
     keys.push(input.kind === "raw" ? `${input.path}@${input.offset}` : await contentHash(input));

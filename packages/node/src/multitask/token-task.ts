@@ -12,6 +12,7 @@ import {
   type Runtime,
   type TagHead,
 } from "@graft-ml/core";
+import { TOKEN_PLACES } from "../tagging/sub-words.ts";
 import { boundNetwork } from "./bound-network.ts";
 import type { OpenTask } from "./kind.ts";
 import type { LossScorer } from "./loss-scorer.ts";
@@ -20,11 +21,8 @@ import { learntNames, type SentenceTrunk, sentenceModel } from "./sentence-trunk
 
 /** What a task that has a class for each token is made of. */
 export interface TokenTaskOptions {
-  readonly sentences: SentenceTrunk;
-  readonly layer: string | null;
   readonly head: TagHead;
-  readonly inputs: TaskInputs & Required<Pick<TaskInputs, "batches">>;
-  readonly random: Random;
+  readonly inputs: TaskInputs;
   /** Class numbers of a row's tokens; a negative one has none. */
   labels?(row: number, epoch: number | null): Int32Array;
   /** In place of classes, what is expected of a row's tokens. */
@@ -33,39 +31,40 @@ export interface TokenTaskOptions {
   changed?(feeds: Feeds, rows: Int32Array, epoch: number | null): Feeds;
 }
 
-/** A head for each token on a tagger's trunk: its networks, loss and feeds. */
+/** A head for each token: its networks, loss and feeds. */
 export type TokenTask = Pick<OpenTask, "model" | "training" | "learns" | "layer" | "loss" | "feeds">;
 
-/** Puts a head for tokens on a tagger's trunk. */
-export function tokenTask({
-  sentences,
-  layer,
-  head,
-  inputs,
-  random,
-  labels,
-  expected,
-  changed = (feeds) => feeds,
-}: TokenTaskOptions): TokenTask {
+/** The networks of a head for tokens on a tagger's trunk. */
+export function onSentences(
+  sentences: SentenceTrunk,
+  layer: string | null,
+  head: TagHead,
+  random: Random,
+): Pick<OpenTask, "model" | "training" | "learns" | "layer"> {
   const network = (isTraining: boolean): { model: Model; layer: string } => {
     const opened = sentences.open(layer, isTraining);
     appendTagHead(opened.builder, opened.at.states, opened.at.width, head, random);
     return { model: sentenceModel(opened, sentences), layer: opened.at.name };
   };
-  const { model, layer: at } = network(false);
   const { model: training } = network(true);
+  return { ...network(false), training, learns: learntNames(training, sentences) };
+}
+
+/** Networks with a head for tokens, its loss and what they are fed. */
+export function tokenTask(
+  network: Pick<OpenTask, "model" | "training" | "learns" | "layer">,
+  { head, inputs, labels, expected, changed = (feeds) => feeds }: TokenTaskOptions,
+): TokenTask {
   return {
-    model,
-    training,
-    layer: at,
-    learns: learntNames(training, sentences),
+    ...network,
     loss(g, graph, input) {
-      const [rows, length] = graph.inputs.find(({ name }) => name === "word_ids")!.shape as [number, number];
+      const { shape } = graph.inputs.find(({ name }) => TOKENS.includes(name))!;
+      const [rows, length] = shape as [number, number];
       return headLoss(g, graph, input, head, { rows, length });
     },
     async feeds(members, count, epoch) {
       const given = changed(await inputs.feeds(members, epoch), members, epoch);
-      const [rows, length] = given.word_ids!.shape as [number, number];
+      const [rows, length] = TOKENS.flatMap((name) => given[name]?.shape ?? []) as [number, number];
       const own = Array.from(members.subarray(0, count));
       const shape = { rows, length };
       return {
@@ -82,6 +81,9 @@ export function tokenTask({
   };
 }
 
+/** Inputs [sentences, tokens] of the trunks there are, one of which each has. */
+const TOKENS = ["word_ids", TOKEN_PLACES];
+
 /** Mean cross-entropy of the tokens of rows that have a class, of a head that scores each by itself. */
 export async function tokenLossScorer(
   task: TokenTask,
@@ -89,7 +91,7 @@ export async function tokenLossScorer(
   { runtime, rows }: { readonly runtime: Runtime; readonly rows: Int32Array },
 ): Promise<LossScorer> {
   const { session, set } = await boundNetwork(cloneModel(task.model), task.learns!, runtime);
-  const batches = inputs.batches(rows, null);
+  const batches = inputs.batches!(rows, null);
   const { logits } = headOutputs(head);
   return {
     async loss(parameters) {

@@ -2,6 +2,7 @@ import {
   cloneModel,
   InputError,
   type Model,
+  type PretrainedTrunk,
   prune,
   type Scheme,
   type TaggerSpec,
@@ -36,7 +37,11 @@ export type TaskConfig = Pick<
   readonly file: string;
   readonly output: string;
   /** Of a task that tags: its tags as the network has them, its head, and the file with the words it was trained on. */
-  readonly tagger?: Pick<TaggerSpec, "tags" | "scheme" | "head"> & { readonly words: string };
+  readonly tagger?: Pick<TaggerSpec, "tags" | "scheme" | "head"> & {
+    readonly words: string;
+    /** Of an encoder of sub-words; a tagger's trunk is what sentences.json says. */
+    readonly trunk?: PretrainedTrunk;
+  };
   /** Of a task that tags: the scheme that tags are written in, what tokens are, and what was said of columns. */
   readonly scheme?: Scheme | null;
   readonly unit?: Unit;

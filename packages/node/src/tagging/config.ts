@@ -105,9 +105,9 @@ async function taggerOfSeveral(
     !/^words\.[\w-]+\.txt$/.test(tagger.words)
   )
     throw new InputError(`${folder}: task "${place.name}" is for ${own.task}, it tags no tokens`);
-  const { trunk } = readSentenceFormat(
-    Buffer.from(await readRunBytes(folder, SENTENCES_FILE)).toString("utf8"),
-  );
+  const trunk =
+    tagger.trunk ??
+    readSentenceFormat(Buffer.from(await readRunBytes(folder, SENTENCES_FILE)).toString("utf8")).trunk;
   const { backbone, ...rest } = own;
   return {
     config: {

@@ -92,7 +92,7 @@ export async function openTaggerRun(
   const tagger =
     own === null
       ? await openTagger(spec, bytes, runtime, feeder?.feeds)
-      : taggerOf(spec, takingOwn(await runtime.load(writeModel(outputModel(whole, own)))));
+      : taggerOf(spec, takingOwn(await runtime.load(writeModel(outputModel(whole, own)))), feeder?.feeds);
   const seen = new Set(new TextDecoder().decode(await readRunBytes(folder, words)).split("\n"));
   const both = async (sentences: readonly (readonly string[])[], options: TagRunOptions = {}) => {
     const tagged = await tagger.tag(sentences, { probabilities: true, ...options });

@@ -42,7 +42,8 @@ export interface EncoderOptions {
   readonly backbone?: Omit<BackboneOptions, "modality">;
 }
 
-const STATES = "token_states";
+/** Name of the states of tokens in a model, by which the encoder is found again. */
+export const TOKEN_STATES = "token_states";
 /** Time and memory of attention grow with the square of a window, and few sentences are longer. */
 const WINDOW = 256;
 
@@ -60,7 +61,7 @@ export async function openEncoder(
   const b = build(graph);
   for (const input of inputs) input.shape = ["windows", fixed[0] ?? "extent"];
   const places = b.input(TOKEN_PLACES, "int64", ["sentences", "length"]);
-  const states = b.apply("Gather", [graph.outputs[0]!, places], { axis: 0 }, { name: STATES });
+  const states = b.apply("Gather", [graph.outputs[0]!, places], { axis: 0 }, { name: TOKEN_STATES });
   const shape = ["sentences", "length", rows.dimension];
   graph.outputs = [Object.assign(states, { dtype: "float32" as const, shape })];
   const feeding = { tokenizer: backbone.tokenizer, config: backbone.config, inputs };
@@ -91,7 +92,7 @@ export async function encoderOfRun(
 ): Promise<EncoderTrunk> {
   const whole = readModel(about.bytes, { source: `${folder}/${runFiles.model}` });
   return {
-    model: cutAt(whole, STATES),
+    model: cutAt(whole, TOKEN_STATES),
     spec: about.spec,
     feeder: await feederOfRun(folder, whole),
     name: `run:${folder}`,

@@ -15,14 +15,14 @@ import {
 } from "@graft-ml/core";
 import { takingOwn } from "../../runtime/index.ts";
 import { tensorsOf } from "../../tagging/learn-tagger.ts";
+import { openBackbone } from "../../tagging/open-backbone.ts";
 import { openTaggerRun } from "../../tagging/open-tagger-run.ts";
 import type { Sentence } from "../../tagging/sentences.ts";
-import { openBackbone } from "../../tagging/train-tagger-run.ts";
 import { judgedTags } from "../judged-tags.ts";
 import type { KindContext, OpenTask, TaskKind } from "../kind.ts";
 import { overSentences } from "../sentence-trunk.ts";
 import type { TaskData } from "../task-data.ts";
-import { type TokenTask, tokenTask } from "../token-task.ts";
+import { onSentences, type TokenTask, tokenTask } from "../token-task.ts";
 
 /**
  * The tags of the tagger that the trunk comes from, kept while it learns others: its head goes on as a task of its own. Its
@@ -96,14 +96,9 @@ async function opened(context: KindContext): Promise<OpenTask> {
   const spec: TaggerSpec = { ...before, head, trunk: sentences.trunk };
   const rows = context.rows as readonly Sentence[];
   const expected: ExpectedTags[] = [];
-  const task = tokenTask({
-    ...{
-      sentences,
-      inputs,
-      layer: layer ?? (Object.hasOwn(taggerEncoders, config.layer) ? null : config.layer),
-      head,
-      random,
-    },
+  const at = layer ?? (Object.hasOwn(taggerEncoders, config.layer) ? null : config.layer);
+  const task = tokenTask(onSentences(sentences, at, head, random), {
+    ...{ head, inputs },
     expected: (row) => expected[row]!,
   });
   const numbers = new Map(spec.tags.map((tag, i) => [tag, i]));

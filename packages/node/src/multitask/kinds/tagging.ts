@@ -3,12 +3,13 @@ import { tagList } from "../../tagging/learn-tagger.ts";
 import type { Sentence } from "../../tagging/sentences.ts";
 import { judgedTags } from "../judged-tags.ts";
 import type { KindContext, OpenTask, TaskKind } from "../kind.ts";
-import { overSentences } from "../sentence-trunk.ts";
-import { tokenTask } from "../token-task.ts";
+import { unitOf } from "../sentence-rows.ts";
+import { feederOf, onSubWords } from "../sub-word-trunk.ts";
+import { onSentences, tokenTask } from "../token-task.ts";
 
-/** A tag for each token of a sentence, by a head on a tagger's trunk. */
+/** A tag for each token of a sentence, by a head on a tagger's trunk or on an encoder of sub-words. */
 export const tagging: TaskKind = {
-  about: "a tag for each token: parts of speech, entities, chunks; needs a tagger's trunk",
+  about: "a tag for each token: parts of speech, entities, chunks",
   options: {
     head: {
       type: "choice",
@@ -24,8 +25,7 @@ export const tagging: TaskKind = {
 };
 
 function opened(context: KindContext): OpenTask {
-  const { name, layer, settings, trained, random } = context;
-  const over = overSentences("tagging", context);
+  const { name, layer, settings, trained, trunk, random, inputs } = context;
   const rows = context.rows as readonly Sentence[];
   const written = rows.slice(0, trained).map(({ tokens }) => tokens.tags!);
   const { scheme } = schemeOf(written);
@@ -37,7 +37,16 @@ function opened(context: KindContext): OpenTask {
   const ids = tagged.map((one) => Int32Array.from(one, (tag) => numbers.get(tag)!));
   const kind = settings.head === "auto" ? (scheme === null ? "softmax" : "crf") : settings.head;
   const head: TagHead = { name: `heads.${name}`, kind: kind as TagHead["kind"], tags: tags.length };
-  const spec: TaggerSpec = { version: 1, tags, scheme: inner, head, trunk: over.sentences.trunk };
-  const task = tokenTask({ ...over, layer, head, random, labels: (row) => ids[row]! });
-  return { ...task, ...judgedTags(task, { spec, scheme, unit: over.sentences.unit, rows, trained }) };
+  const labels = (row: number) => ids[row]!;
+  const judged = { scheme, rows, trained };
+  if (trunk.sentences) {
+    const task = tokenTask(onSentences(trunk.sentences, layer, head, random), { head, inputs, labels });
+    const spec: TaggerSpec = { version: 1, tags, scheme: inner, head, trunk: trunk.sentences.trunk };
+    return { ...task, ...judgedTags(task, { ...judged, spec, unit: trunk.sentences.unit }) };
+  }
+  const { spec: own, ...network } = onSubWords(trunk, layer, head, random);
+  const task = tokenTask(network, { head, inputs, labels });
+  const spec: TaggerSpec = { version: 1, tags, scheme: inner, head, trunk: own };
+  const feeder = feederOf(trunk).feeds;
+  return { ...task, ...judgedTags(task, { ...judged, spec, unit: unitOf(rows), feeder }) };
 }

@@ -3,7 +3,7 @@ import { withHeadNames } from "../head-names.ts";
 import type { KindContext, OpenTask, TaskKind } from "../kind.ts";
 import { overSentences } from "../sentence-trunk.ts";
 import { tokenRows } from "../token-rows.ts";
-import { tokenLossScorer, tokenTask } from "../token-task.ts";
+import { onSentences, tokenLossScorer, tokenTask } from "../token-task.ts";
 
 /**
  * How often each token occurs in the training texts, ⌊log count⌋, from the token in its context (Plank, Søgaard and Goldberg
@@ -32,11 +32,12 @@ function ofWords(context: KindContext): OpenTask {
     1 + [...counts.values()].reduce((most, count) => Math.max(most, Math.floor(Math.log(count))), 0);
   const head: TagHead = { name: `heads.${name}`, kind: "softmax", tags: bins };
   const classes = rows.map(({ tokens }) => Int32Array.from(tokens!.texts, binOf));
+  const over = overSentences("word-frequency", context);
   const options = {
-    ...overSentences("word-frequency", context),
-    ...{ layer, head, random, labels: (row: number) => classes[row]! },
+    inputs: over.inputs,
+    ...{ head, labels: (row: number) => classes[row]! },
   };
-  const task = tokenTask(options);
+  const task = tokenTask(onSentences(over.sentences, layer, head, random), options);
   return {
     ...task,
     measure: MEASURE,
