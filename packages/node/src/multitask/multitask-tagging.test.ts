@@ -276,8 +276,8 @@ test("what does not fit is refused with the task's name", async () => {
     /task "animal": .* is for text-classification; kind tagging takes tagged tokens/,
   );
   await refused({ trunk: { backbone: "vectors:vectors.txt" } }).toThrow(/word vectors need an encoder/);
-  await refused({ trunk: { arch: "text-cnn", backbone: "vectors:vectors.txt" } }).toThrow(
-    /only a tagger's encoder/,
+  await refused({ trunk: { arch: "resnet-small", backbone: "vectors:vectors.txt" } }).toThrow(
+    /only a network of texts/,
   );
   await refused({ trunk: { arch: "bilstm", options: { width: 3 } } }).toThrow(/trunk: options/);
 });
