@@ -1,10 +1,12 @@
-// Graft's side of bench/tagger.mjs: SENTENCES ENCODER HEAD THREADS; prints the words a second of each epoch after the first.
+// Graft's side of bench/tagger.mjs: SENTENCES ENCODER HEAD THREADS [tag]; prints the words a second of each epoch after the first, or
+// with "tag" of tagging with the model that one epoch made, opened from its bytes.
 import { readFileSync } from "node:fs";
 import module from "onnxruntime-node";
 import * as core from "../packages/core/dist/index.js";
 
-const [path, encoder, head, threads] = process.argv.slice(2);
-const EPOCHS = 3;
+const [path, encoder, head, threads, work] = process.argv.slice(2);
+const isTagging = work === "tag";
+const EPOCHS = isTagging ? 1 : 3;
 const sentences = JSON.parse(readFileSync(path, "utf8")).map(({ words, tags }) => ({
   tokens: words.map((word) => `word${word}`),
   tags: Int32Array.from(tags),
@@ -34,7 +36,7 @@ const spec = {
 const runtime = core.ort(module, { session: { intraOpNumThreads: Number(threads) } });
 let begin = performance.now();
 const wordsPerSecond = [];
-await core.trainTagger({
+const { model } = await core.trainTagger({
   spec,
   runtime,
   random: core.random(0),
@@ -52,5 +54,14 @@ await core.trainTagger({
     begin = performance.now();
   },
 });
+if (isTagging) {
+  const tagger = await core.openTagger(spec, model, runtime);
+  wordsPerSecond.length = 0;
+  for (let pass = 0; pass < 3; pass++) {
+    begin = performance.now();
+    await tagger.tag(sentences.map(({ tokens }) => tokens));
+    wordsPerSecond.push((1000 * total) / (performance.now() - begin));
+  }
+}
 console.log(JSON.stringify({ wordsPerSecond: wordsPerSecond.slice(1) }));
 process.exit(0);
