@@ -171,7 +171,7 @@ async function peers(sets, draws) {
   const folder = await mkdtemp(join(tmpdir(), "graft-few-"));
   const file = join(folder, "sets.json");
   writeFileSync(file, JSON.stringify({ sets, draws, glove: join(data, "vectors_glove50_5k") }));
-  const child = spawn(python, [join(root, "bench/few-labels-peer.py"), file], {
+  const child = spawn(python, ["-W", "ignore", join(root, "bench/few-labels-peer.py"), file], {
     stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, OMP_NUM_THREADS: "1", OPENBLAS_NUM_THREADS: "1" },
   });

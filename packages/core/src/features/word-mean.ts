@@ -2,6 +2,7 @@ import { InputError } from "../errors.ts";
 import { build, emptyGraph, ints, modelOf } from "../ir/build.ts";
 import type { Model } from "../ir/graph.ts";
 import type { Feeds } from "../runtime/runtime.ts";
+import { type SubwordShape, subwordBuckets } from "../subword-buckets.ts";
 import { float32 } from "../tensor.ts";
 import { TOKEN_KINDS, type TokenKind, wordTokenizer } from "../word-tokenizer.ts";
 
@@ -18,6 +19,17 @@ export interface WordTable {
   readonly vectors: Float32Array;
   /** How often each word was seen [V]; null where nobody counted. */
   readonly counts: Float64Array | null;
+  /** Vectors of character sequences, of which words without a vector of their own are made. */
+  readonly sequences?: WordSequences | null;
+}
+
+/** The buckets of character sequences that are kept, and their vectors. */
+export interface WordSequences {
+  readonly shape: SubwordShape;
+  /** Numbers of the buckets, ascending [B]. */
+  readonly kept: Int32Array;
+  /** [B, D] */
+  readonly vectors: Float32Array;
 }
 
 /** Texts as weighted means of the vectors of their words. */
@@ -27,11 +39,11 @@ export interface WordMean {
   /** Differs wherever two of them could give different features. */
   readonly fingerprint: string;
   /**
-   * Inputs of `trunk` for texts: `word_ids` int64 and `word_weights` float32, both [N, length]; places left over have the id V
-   * and weight 0, words without a vector are passed over.
+   * Inputs of `trunk` for texts: `word_ids` int64 and `word_weights` float32, both [N, length]; places left over have the last
+   * id and weight 0. A word without a vector is the mean of its character sequences where these have some, else passed over.
    */
   feeds(texts: readonly string[], length: number): Feeds;
-  /** Places a text needs, its words with vectors rounded up to a power of two (from 16): depends on this text alone. */
+  /** Places a text needs, its words with vectors and the sequences of others, rounded up to a power of two (from 16): depends on this text alone. */
   lengthOf(text: string): number;
   /** All that `readWordMean` needs to make texts into inputs again, as plain data; the vectors are in the trunk. */
   toJSON(): WordMeanJson;
@@ -47,6 +59,8 @@ export interface WordMeanJson {
   readonly words: readonly string[];
   /** What each word's vector is multiplied by before the mean [V]. */
   readonly weights: readonly number[];
+  /** Which character sequences have a vector: the buckets kept are rows after those of the words. */
+  readonly sequences?: SubwordShape & { readonly kept: readonly number[]; readonly weight: number };
 }
 
 /** What `fitWordMean` gives: how texts become inputs, and the graph from these to features. */
@@ -69,7 +83,7 @@ export function fitWordMean(
   texts: readonly string[],
   { pooling, tokens }: { readonly pooling: WordPooling; readonly tokens: TokenKind },
 ): FittedWordMean {
-  const { words, dimension, vectors } = table;
+  const { words, dimension, sequences = null } = table;
   const weights = weightsOf(table, texts, pooling, tokens);
   const mean = readWordMean({
     format: "graft-words",
@@ -79,13 +93,32 @@ export function fitWordMean(
     dimension,
     words,
     weights,
+    ...(sequences === null
+      ? {}
+      : {
+          sequences: {
+            ...sequences.shape,
+            kept: Array.from(sequences.kept),
+            // As a word that was never seen: rarer than all others.
+            weight: pooling === "tfidf" ? Math.fround(Math.log(1 + texts.length) + 1) : 1,
+          },
+        }),
   });
-  const common = pooling === "sif" ? commonDirection(mean, table, texts) : null;
+  const vectors = rowsOf(table);
+  const common = pooling === "sif" ? commonDirection(mean, vectors, dimension, texts) : null;
   if (!texts.some((text) => mean.lengthOf(text) > 0))
     throw new InputError(
       `none of the ${texts.length} texts holds a word that has a vector; check the text column, or take vectors of its language`,
     );
-  return { mean, trunk: () => trunkOf(vectors, words.length, dimension, common) };
+  return { mean, trunk: () => trunkOf(vectors, dimension, common) };
+}
+
+/** The vectors of words, then of character sequences, then zeros for places left over. */
+function rowsOf({ vectors, dimension, sequences = null }: WordTable): Float32Array {
+  const rows = new Float32Array(vectors.length + (sequences?.vectors.length ?? 0) + dimension);
+  rows.set(vectors);
+  if (sequences !== null) rows.set(sequences.vectors, vectors.length);
+  return rows;
 }
 
 function weightsOf(
@@ -115,7 +148,8 @@ function weightsOf(
 /** The first right singular vector of the texts' rows [D], by power iteration. */
 function commonDirection(
   mean: WordMean,
-  { vectors, dimension }: WordTable,
+  vectors: Float32Array,
+  dimension: number,
   texts: readonly string[],
 ): Float64Array {
   const rows = texts.slice(0, 5000).map((text) => {
@@ -145,14 +179,12 @@ function commonDirection(
 }
 
 /** Σ weights · rows of the words, and what is along the common direction taken out. */
-function trunkOf(vectors: Float32Array, size: number, dimension: number, common: Float64Array | null): Model {
-  const table = new Float32Array((size + 1) * dimension);
-  table.set(vectors);
+function trunkOf(table: Float32Array, dimension: number, common: Float64Array | null): Model {
   const graph = emptyGraph("words");
   const b = build(graph);
   const ids = b.input("word_ids", "int64", ["batch", "words"]);
   const weights = b.input("word_weights", "float32", ["batch", "words"]);
-  const embedding = b.constant(float32([size + 1, dimension], table), "word_vectors");
+  const embedding = b.constant(float32([table.length / dimension, dimension], table), "word_vectors");
   const rows = b.apply("Gather", [embedding, ids], { axis: 0 });
   const wide = b.apply("Unsqueeze", [weights, ints([1])]);
   const sum = b.apply("Squeeze", [b.apply("MatMul", [wide, rows]), ints([1])]);
@@ -179,27 +211,42 @@ export function readWordMean(json: WordMeanJson): WordMean {
   const { words, weights, tokens, dimension } = json;
   const rows = new Map(words.map((word, row) => [word, row]));
   const tokenize = wordTokenizer(tokens);
-  const idsOf = (text: string) => {
+  const places = new Map(json.sequences?.kept.map((bucket, i) => [bucket, words.length + i]) ?? []);
+  /** Rows of a text and the share of each in the sum. */
+  const partsOf = (text: string) => {
     const ids: number[] = [];
+    const shares: number[] = [];
+    let count = 0;
     tokenize(text, (token) => {
       const row = rows.get(token);
-      if (row !== undefined) ids.push(row);
+      if (row !== undefined) {
+        ids.push(row);
+        shares.push(weights[row]!);
+        count++;
+      } else if (json.sequences) {
+        const known = subwordBuckets(token, json.sequences).flatMap((bucket) => places.get(bucket) ?? []);
+        for (const place of known) {
+          ids.push(place);
+          shares.push(json.sequences.weight / known.length);
+        }
+        if (known.length > 0) count++;
+      }
     });
-    return ids;
+    return { ids, shares, count };
   };
   return {
     dimension,
-    fingerprint: `words-1-${hash(`${json.pooling} ${tokens} ${dimension} ${words.join(" ")} ${weights.join(" ")}`)}`,
+    fingerprint: `words-1-${hash(`${json.pooling} ${tokens} ${dimension} ${words.join(" ")} ${weights.join(" ")}${json.sequences ? JSON.stringify(json.sequences) : ""}`)}`,
     feeds(texts, length) {
-      const ids = new BigInt64Array(texts.length * length).fill(BigInt(words.length));
+      const ids = new BigInt64Array(texts.length * length).fill(BigInt(words.length + places.size));
       const shares = new Float32Array(texts.length * length);
       for (const [i, text] of texts.entries()) {
-        const found = idsOf(text);
-        if (found.length > length)
-          throw new RangeError(`a text has ${found.length} words with vectors, more than ${length}`);
-        for (const [k, id] of found.entries()) {
+        const found = partsOf(text);
+        if (found.ids.length > length)
+          throw new RangeError(`a text has ${found.ids.length} words with vectors, more than ${length}`);
+        for (const [k, id] of found.ids.entries()) {
           ids[i * length + k] = BigInt(id);
-          shares[i * length + k] = weights[id]! / found.length;
+          shares[i * length + k] = found.shares[k]! / found.count;
         }
       }
       const shape = [texts.length, length];
@@ -209,7 +256,7 @@ export function readWordMean(json: WordMeanJson): WordMean {
       };
     },
     lengthOf(text) {
-      const count = idsOf(text).length;
+      const count = partsOf(text).ids.length;
       return count === 0 ? 0 : 2 ** Math.max(4, Math.ceil(Math.log2(count)));
     },
     toJSON: () => json,
@@ -228,6 +275,9 @@ function check(json: WordMeanJson): void {
   if (!Array.isArray(weights) || weights.length !== words.length || !weights.every(Number.isFinite))
     fail("weights must be a list of numbers, one a word");
   if (!TOKEN_KINDS.includes(tokens) || !WORD_POOLINGS.includes(pooling)) fail("tokens or pooling is unknown");
+  const { sequences } = json;
+  if (sequences !== undefined && !(Array.isArray(sequences.kept) && sequences.kept.every(Number.isInteger)))
+    fail("sequences must list the numbers of buckets");
   if (!Number.isInteger(dimension) || dimension < 1) fail("dimension must be a whole number from 1");
 }
 

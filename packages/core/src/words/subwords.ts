@@ -1,42 +1,14 @@
+import { type SubwordShape, subwordBuckets } from "../subword-buckets.ts";
+
+export { type SubwordShape, subwordBuckets };
+
 /**
  * Vectors of character sequences, as in fastText (Bojanowski et al. 2017, https://arxiv.org/abs/1607.04606): the sequences
  * of `<word>` are hashed into buckets, and a word's vector is the mean of its own and its sequences' vectors.
  */
-export interface Subwords {
-  /** Shortest and longest sequence, in characters. */
-  readonly shortest: number;
-  readonly longest: number;
-  readonly buckets: number;
+export interface Subwords extends SubwordShape {
   /** [buckets, D] */
   readonly table: Float32Array;
-}
-
-/** What says which sequences a word has. */
-export type SubwordShape = Pick<Subwords, "shortest" | "longest" | "buckets">;
-
-const encoder = new TextEncoder();
-
-/**
- * The buckets of a word's sequences, in the order fastText has them, repeated where two share one. Hashes are FNV-1a over
- * UTF-8 with bytes taken as signed, as in fastText's dictionary.cc, so that its models are read as it wrote them.
- */
-export function subwordBuckets(word: string, { shortest, longest, buckets }: SubwordShape): number[] {
-  const bytes = encoder.encode(`<${word}>`);
-  const found: number[] = [];
-  for (let from = 0; from < bytes.length; from++) {
-    if (isContinuation(bytes[from]!)) continue;
-    let hash = 0x811c9dc5;
-    let to = from;
-    for (let length = 1; to < bytes.length && length <= longest; length++) {
-      do {
-        hash = Math.imul(hash ^ ((bytes[to]! << 24) >> 24), 0x01000193);
-        to++;
-      } while (to < bytes.length && isContinuation(bytes[to]!));
-      const isBoundary = length === 1 && (from === 0 || to === bytes.length);
-      if (length >= shortest && !isBoundary) found.push((hash >>> 0) % buckets);
-    }
-  }
-  return found;
 }
 
 /** The mean of the vectors of a word's sequences [D]; null where it has no sequence. */
@@ -49,6 +21,3 @@ export function composeVector(word: string, subwords: Subwords, dimension: numbe
   for (let d = 0; d < dimension; d++) mean[d]! /= buckets.length;
   return mean;
 }
-
-/** Bytes 10xxxxxx continue a character of UTF-8. */
-const isContinuation = (byte: number) => (byte & 0xc0) === 0x80;

@@ -68,7 +68,7 @@ export async function trainTagged(
 ): Promise<TaggingMetrics> {
   const { metrics, report, config } = await trainTaggerRun(dataset, {
     output,
-    backbone: settings.backbone,
+    backbone: settings.backbone === "auto" ? "none" : settings.backbone,
     arch: settings.arch,
     head: settings.head,
     method: settings.method as EncoderMethod | "auto",

@@ -31,14 +31,14 @@ export const train = command({
     output: { type: "string", default: null, about: "RUN, the folder to write (required)" },
     backbone: {
       type: "string",
-      default: "none",
+      default: "auto",
       about:
-        "an .onnx file, a folder, hf:owner/name, run:DIR, builtin:NAME, vectors:FILE or none; several with commas to choose from",
+        "an .onnx file, a folder, hf:owner/name, run:DIR, builtin:NAME, vectors:FILE or none; several with commas to choose from. auto: of up to 3000 texts builtin:text or builtin:text-zh against none, else none",
     },
     arch: {
       type: "string",
       default: null,
-      about: `with --backbone none: a network to train from nothing, ${architectureNames}; of tagged tokens ${taggerNames}`,
+      about: `without --backbone, or over vectors:FILE: a network to train from nothing, ${architectureNames}; of tagged tokens ${taggerNames}`,
     },
     ...architectureFlags,
     ...backboneFlags,
@@ -130,7 +130,10 @@ export const train = command({
       );
     const { metrics, report, config } = await trainRun(dataset, {
       output,
-      backbones: backbone.split(",").map((spec) => spec.trim()),
+      backbones:
+        architecture !== null && backbone === "auto"
+          ? ["none"]
+          : backbone.split(",").map((spec) => spec.trim()),
       architecture,
       layer,
       pooling,

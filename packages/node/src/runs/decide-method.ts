@@ -1,3 +1,4 @@
+import { namesVectors } from "../sources/index.ts";
 import type { Method } from "../training/index.ts";
 import { isSmall } from "../training/methods.ts";
 import { fixedFeatures, heldOutLosses } from "./cross-validate.ts";
@@ -30,6 +31,8 @@ export async function decideMethod(stage: Stage, learnt: Learnt): Promise<Decisi
   const frozen = (reason: string): Decision => ({ method: "probe", settings: {}, reason });
   if (source.layer === "")
     return frozen("nothing is pretrained, so a head is fitted on the inputs as they are");
+  if (namesVectors(source.spec))
+    return frozen("the vectors of words stay as they are under a head: labels touch few of them");
   if (stage.options.fast) return frozen("the network stays frozen: --fast asks for the quickest model");
   const counts = stage.prepared.classes.map((name) => train.filter(({ label }) => label === name).length);
   const labels = [...counts].sort((a, b) => a - b)[Math.floor(counts.length / 2)]!;

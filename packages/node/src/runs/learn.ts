@@ -7,7 +7,13 @@ import {
   takeFeatures,
   writeModel,
 } from "@graft-ml/core";
-import { openSources, type ReadingOptions, type Source, type SourceFeatures } from "../sources/index.ts";
+import {
+  defaultBackbones,
+  openSources,
+  type ReadingOptions,
+  type Source,
+  type SourceFeatures,
+} from "../sources/index.ts";
 import type { Method, Trial } from "../training/index.ts";
 import { VERSION } from "../version.ts";
 import { type Candidate, chooseSource, type SourceChoice } from "./choose-source.ts";
@@ -176,26 +182,37 @@ async function learnStreamed(
 
 /** The sources of all backbones and layers to choose from. */
 async function openAll({ prepared, options, reader, cache }: Stage): Promise<Source[]> {
-  const { backbones = ["none"], layer = null, pooling, framing, batchSize, maxLength } = options;
+  const { backbones = ["none"], pooling, framing, batchSize, maxLength } = options;
   if (backbones.length === 0) throw new InputError("no backbone is named; pass one, or none");
+  const modality = prepared.dataset.task === "image-classification" ? "image" : "text";
   const sources: Source[] = [];
-  for (const spec of backbones) {
-    const opened = await openSources(spec, {
-      modality: prepared.dataset.task === "image-classification" ? "image" : "text",
-      runtime: reader,
-      training: prepared.train,
-      layer,
-      cache,
-      ...(pooling === undefined ? {} : { pooling }),
-      ...(framing === undefined ? {} : { framing }),
-      batchSize: batchSize ?? null,
-      maxLength: maxLength ?? null,
-      backbone: { onProgress: options.onProgress ?? (() => {}), ...options.backbone },
-    });
-    sources.push(...opened);
+  const asked = backbones.flatMap((one) => (one === "auto" ? automatic() : [{ spec: one, layer: null }]));
+  for (const { spec, layer } of asked) {
+    try {
+      const opened = await openSources(spec, {
+        modality,
+        runtime: reader,
+        training: prepared.train,
+        layer: options.layer ?? layer,
+        cache,
+        ...(pooling === undefined ? {} : { pooling }),
+        ...(framing === undefined ? {} : { framing }),
+        batchSize: batchSize ?? null,
+        maxLength: maxLength ?? null,
+        backbone: { onProgress: options.onProgress ?? (() => {}), ...options.backbone },
+      });
+      sources.push(...opened);
+    } catch (error) {
+      // Vectors nobody named that know no word of the texts are simply no candidate.
+      if (!(error instanceof InputError) || backbones.includes(spec) || spec === "none") throw error;
+    }
   }
   requireNetwork(sources, options.method ?? "auto");
   return sources;
+
+  function automatic(): DefaultBackbone[] {
+    return options.fast ? [{ spec: "none", layer: null }] : defaultBackbones(modality, prepared.train);
+  }
 }
 
 /** Every source with the features of the training rows; a row that one of them cannot read is left out for all. */

@@ -19,7 +19,7 @@ import { type Written, writeRun } from "./write-run.ts";
 export interface TrainRunOptions {
   /** The RUN folder. */
   readonly output: string;
-  /** One backbone or several to choose from: a path, hf:owner/name, run:DIR or none (the default). */
+  /** One backbone or several to choose from: a path, hf:owner/name, run:DIR, none (the default), or auto, see `defaultBackbones`. */
   readonly backbones?: readonly string[];
   /** A network to train from nothing, in place of a backbone; the method is then "scratch". */
   readonly architecture?: ArchitectureChoice | null;

@@ -7,6 +7,7 @@ export {
   openArchitecture,
   requireTexts,
 } from "./architecture.ts";
+export { type DefaultBackbone, defaultBackbones } from "./default-backbones.ts";
 export { FRAMINGS, type Framing } from "./framing.ts";
 export { openSource, openSources, type SourceOptions } from "./open.ts";
 export type { ReadingOptions, Source, SourceFeatures } from "./source.ts";

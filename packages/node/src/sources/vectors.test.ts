@@ -1,13 +1,22 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Matrix, nearestWords, type Row, type Runtime, wordIndex, wordVectors } from "@graft-ml/core";
+import {
+  type Matrix,
+  nearestWords,
+  type Row,
+  type Runtime,
+  random,
+  subwordBuckets,
+  wordIndex,
+  wordVectors,
+} from "@graft-ml/core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readDataset } from "../data/index.ts";
 import { openRun, trainRun } from "../runs/index.ts";
 import { ortRuntime } from "../runtime/index.ts";
 import { readVectorsFile, writeVectorsFile } from "../words/index.ts";
-import { builtinVectors, openSource, openSources } from "./index.ts";
+import { builtinVectors, defaultBackbones, openSource, openSources } from "./index.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "graft-vectors-source-"));
 const at = (name: string) => join(folder, name);
@@ -88,6 +97,58 @@ test("the built-in vectors know English, and are small enough for the package", 
   const source = await openSource("builtin:text", { ...options(texts), layer: "words.sif" });
   expect(source).toMatchObject({ name: "builtin:text", dimension: 100 });
   expect(((await source.features(texts)).features as Matrix).data.every(Number.isFinite)).toBe(true);
+});
+
+test("words without a vector are made of their character sequences, in training texts and later ones", async () => {
+  const source = random(3);
+  const drawn = (rows: number) => Float32Array.from({ length: rows * 4 }, () => source.normal());
+  const shape = { shortest: 3, longest: 4, buckets: 400 };
+  const words = ["ship", "shipping", "bread", "breaded"];
+  const given = wordVectors({
+    words,
+    dimension: 4,
+    vectors: drawn(4),
+    subwords: { ...shape, table: drawn(400) },
+  });
+  await writeVectorsFile(at("parts.npz"), given);
+  const known = [row("ship ships"), row("bread")];
+  const [mean] = await openSources(`vectors:${at("parts.npz")}`, options(known));
+  const { features } = await mean!.features([row("ship ships"), row("breads"), row("ship 42")]);
+  const { data } = features as Matrix;
+  const rowOf = (i: number) => [...data.slice(4 * i, 4 * i + 4)].map((value) => expect.closeTo(value, 5));
+  const [ship, ships] = [given.vectorOf("ship")!, given.vectorOf("ships")!];
+  expect([...ship.map((value, d) => (value + ships[d]!) / 2)]).toEqual(rowOf(0));
+  // Of an unseen word those sequences count that words of the model have.
+  const kept = new Set([...words, "ships"].flatMap((word) => subwordBuckets(word, shape)));
+  const buckets = subwordBuckets("breads", shape).filter((bucket) => kept.has(bucket));
+  expect(buckets.length).toBeGreaterThan(4);
+  const made = [0, 1, 2, 3].map(
+    (d) => buckets.reduce((sum, b) => sum + given.subwords!.table[4 * b + d]!, 0) / buckets.length,
+  );
+  expect(made).toEqual(rowOf(1));
+  // "42" shares no sequence with any word: it is passed over.
+  expect([...ship]).toEqual(rowOf(2));
+  const json = JSON.parse(mean!.preprocessor.files()["words.json"] as string);
+  expect(json.sequences).toMatchObject({ ...shape, weight: 1 });
+});
+
+test("without a backbone named, texts are offered the built-in vectors of their script; many of them and images none", async () => {
+  const specs = (...rows: Row[]) => defaultBackbones("text", rows).map(({ spec }) => spec);
+  expect(specs(row("A parcel that never came"))).toEqual(["builtin:text", "none"]);
+  expect(specs(row("房间很大，wifi 不错"), row("服务一般"))).toEqual(["builtin:text-zh", "none"]);
+  expect(specs(...Array.from({ length: 3001 }, () => row("too many")))).toEqual(["none"]);
+  expect(defaultBackbones("image", []).map(({ spec }) => spec)).toEqual(["none"]);
+});
+
+test("the built-in Chinese vectors are small, and know which characters are alike", async () => {
+  const path = builtinVectors("text-zh")!;
+  expect(statSync(path).size).toBeLessThanOrEqual(3 * 2 ** 20);
+  const { vectors: builtin } = await readVectorsFile(path);
+  const near = (word: string) => nearestWords(wordIndex(builtin), word, 10).map((one) => one.word);
+  expect(near("猪").filter((word) => "狗羊牛鸡肉虎猫兔鸭".includes(word)).length).toBeGreaterThan(1);
+  const texts = [row("房间很大"), row("服务一般，不会再来")];
+  const source = await openSource("builtin:text-zh", { ...options(texts), layer: "words.mean" });
+  expect(source.notes.join()).toMatch(/^0\.0 % of the training texts' words have no vector/);
 });
 
 test("a run from vectors predicts and verifies from its own folder, without the file of vectors", async () => {

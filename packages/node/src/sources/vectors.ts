@@ -7,12 +7,15 @@ import {
   InputError,
   type Row,
   type Runtime,
+  subwordBuckets,
   type TokenKind,
   takeWords,
   WORD_POOLINGS,
   type WordPooling,
+  type WordSequences,
   type WordVectors,
   wordTokenizer,
+  wordVectors,
   writeModel,
 } from "@graft-ml/core";
 import { extractFeatures } from "../extract/index.ts";
@@ -29,6 +32,8 @@ const BUILTIN: Readonly<Record<string, { readonly tokens: TokenKind }>> = {
 
 /** The commonest words that go into a model, beside those of the training texts. */
 export const MOST_WORDS = 100_000;
+/** Numbers of the vectors of character sequences that go into a model: a quarter of a gigabyte. */
+const MOST_SEQUENCE_NUMBERS = 2 ** 26;
 /** Rows a run: the work of a row is small. */
 const BATCH = 64;
 /** What the layer of word vectors is called; the ways to pool follow. */
@@ -65,9 +70,20 @@ export async function vectorSources(
   const texts = training.flatMap(({ input }) => (input.kind === "text" ? [input.text] : []));
   const vectors = withWordsOf(all, texts, kind);
   const sha256 = hashOf(vectors);
+  const sequences = sequencesOf(vectors);
   const notes = [...found, coverageSentence(coverageOf(vectors, texts, kind), "the training texts'")];
   return poolingsOf(spec, layer).map((pooling): Source => {
-    const fitted = fitWordMean(vectors, texts, { pooling, tokens: kind });
+    const fitted = fitWordMean(
+      {
+        words: vectors.words,
+        dimension: vectors.dimension,
+        vectors: vectors.vectors,
+        counts: vectors.counts,
+        sequences,
+      },
+      texts,
+      { pooling, tokens: kind },
+    );
     const trunk = fitted.trunk();
     const preprocessor = wordsPreprocessor(fitted.mean);
     let bytes: Uint8Array | null = null;
@@ -156,19 +172,46 @@ export function kindOf({ words }: WordVectors): TokenKind {
   return unspaced.length > 0 && single === unspaced.length ? "characters" : "words";
 }
 
-/** The commonest words, and those of the texts; unseen ones of the texts made of sub-words where there are some. */
+/** The commonest words, and those of the texts, also such as sub-words make up. */
 function withWordsOf(all: WordVectors, texts: readonly string[], kind: TokenKind): WordVectors {
   const rows = new Set(Array.from({ length: Math.min(MOST_WORDS, all.words.length) }, (_, i) => i));
+  const made: string[] = [];
   for (const token of tokensOf(texts, kind)) {
     const row = all.indexOf(token);
     if (row >= 0) rows.add(row);
+    else if (all.vectorOf(token) !== null) made.push(token);
   }
-  return rows.size === all.words.length
-    ? all
-    : takeWords(
-        all,
-        [...rows].sort((a, b) => a - b),
-      );
+  if (rows.size === all.words.length && made.length === 0) return all;
+  const taken = takeWords(
+    all,
+    [...rows].sort((a, b) => a - b),
+  );
+  const { dimension, counts, subwords } = all;
+  const vectors = new Float32Array(taken.vectors.length + made.length * dimension);
+  vectors.set(taken.vectors);
+  for (const [i, word] of made.entries())
+    vectors.set(all.vectorOf(word)!, taken.vectors.length + i * dimension);
+  return wordVectors({
+    words: [...taken.words, ...made],
+    dimension,
+    vectors,
+    counts: counts && Float64Array.from([...taken.counts!, ...made.map(() => 1)]),
+    subwords,
+  });
+}
+
+/** The vectors of character sequences that words of the file have; null where it has none, or more than a model should carry. */
+function sequencesOf({ words, dimension, subwords }: WordVectors): WordSequences | null {
+  if (subwords === null) return null;
+  const seen = new Set<number>();
+  for (const word of words) for (const bucket of subwordBuckets(word, subwords)) seen.add(bucket);
+  if (seen.size * dimension > MOST_SEQUENCE_NUMBERS) return null;
+  const kept = Int32Array.from(seen).sort();
+  const vectors = new Float32Array(kept.length * dimension);
+  for (const [i, bucket] of kept.entries())
+    vectors.set(subwords.table.subarray(bucket * dimension, (bucket + 1) * dimension), i * dimension);
+  const { shortest, longest, buckets } = subwords;
+  return { shape: { shortest, longest, buckets }, kept, vectors };
 }
 
 function tokensOf(texts: readonly string[], kind: TokenKind): Set<string> {
