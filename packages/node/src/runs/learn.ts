@@ -8,6 +8,7 @@ import {
   writeModel,
 } from "@graft-ml/core";
 import {
+  type DefaultBackbone,
   defaultBackbones,
   openSources,
   type ReadingOptions,
