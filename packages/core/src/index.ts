@@ -81,6 +81,7 @@ export * from "./random.ts";
 export * from "./runtime/ort.ts";
 export type * from "./runtime/runtime.ts";
 export * from "./spans.ts";
+export { besideLinear } from "./taggers/beside-linear.ts";
 export { calibratedTagger } from "./taggers/calibrate-tagger.ts";
 export * from "./taggers/decode.ts";
 export type { EncoderInput, EncoderOutput, TokenLayer, TokenMixer } from "./taggers/encoders/encoder.ts";

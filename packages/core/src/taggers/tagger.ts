@@ -26,6 +26,8 @@ export interface TaggerSpec {
     | { readonly kind: "network"; readonly encoding: TokenEncoding; readonly settings: TrunkSettings }
     | { readonly kind: "linear"; readonly rows: number }
     | PretrainedTrunk;
+  /** Rows of the table of a linear tagger beside the network; see `besideLinear`. */
+  readonly beside?: { readonly rows: number };
 }
 
 /** A pretrained encoder of sub-words below the head: what it is fed comes from its own tokenizer, see `TagFeeder`. */
@@ -137,8 +139,12 @@ export async function openTagger(
 }
 
 /** A tagger over a session of its model; one over a pretrained encoder needs `feedsOf`. */
-export function taggerOf(spec: TaggerSpec, session: Session, feedsOf: TagFeeder = feeder(spec)): Tagger {
+export function taggerOf(spec: TaggerSpec, session: Session, feeds: TagFeeder = feeder(spec)): Tagger {
   const names = headOutputs(spec.head);
+  const beside = spec.beside && linearFeeder(spec.beside.rows);
+  const feedsOf: TagFeeder = beside
+    ? (sentences, length) => ({ ...feeds(sentences, length), ...beside(sentences, length) })
+    : feeds;
   const count = spec.tags.length;
   return {
     spec,
@@ -186,8 +192,12 @@ function feeder({ trunk }: TaggerSpec): TagFeeder {
     return (sentences: readonly (readonly string[])[], length: number) =>
       encoder.feeds(sentences, { length, rows: sentences.length });
   }
-  const features = linearFeatures(trunk.rows);
-  return (sentences: readonly (readonly string[])[], length: number) => {
+  return linearFeeder(trunk.rows);
+}
+
+function linearFeeder(rows: number): TagFeeder {
+  const features = linearFeatures(rows);
+  return (sentences, length) => {
     const ids = new BigInt64Array(sentences.length * length * features.count);
     for (const [s, tokens] of sentences.entries()) {
       const own = features.of(tokens);

@@ -47,6 +47,10 @@ describe.each([
   ["a network", ["--arch-options", SMALL, "--epochs", "5", "--learning-rate", "0.03"]],
   ["--fast", ["--fast", "--arch-options", "rows=4096"]],
   [
+    "a network and a linear tagger",
+    ["--arch-options", `${SMALL},beside=yes,rows=4096`, "--epochs", "3", "--learning-rate", "0.03"],
+  ],
+  [
     "convolutions",
     [
       "--arch",

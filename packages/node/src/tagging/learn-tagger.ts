@@ -1,9 +1,11 @@
 import {
+  besideLinear,
   calibratedTagger,
   convertTags,
   InputError,
   linearFeatures,
   linearModel,
+  openTagger,
   type Random,
   type Runtime,
   readModel,
@@ -76,6 +78,9 @@ export interface LearntTagger {
 /** Epochs of a perceptron, its margin and share of hidden features: chosen on the validation part of English EWT. */
 const PERCEPTRON = { epochs: 8, margin: 3, dropout: 0.1 } as const;
 
+/** Weights tried of a linear tagger beside a network. */
+const SHARES = [0.15, 0.3, 0.45] as const;
+
 /** Learns a tagger on the training sentences, the best epoch chosen on held-out ones: by F1 of spans, else by accuracy. */
 export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions): Promise<LearntTagger> {
   const { train, held, scheme } = task;
@@ -95,9 +100,7 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
     }));
   const trainIds = idsOf(train, trainTags);
   if (arch === "linear") {
-    const features = linearFeatures(settings.rows);
-    const epochs = settings.epochs ?? PERCEPTRON.epochs;
-    const wrong: number[] = [];
+    const { tagger, epochs, temperature, wrong } = await perceptron(settings.epochs, onProgress);
     const spec: TaggerSpec = {
       version: 1,
       tags,
@@ -105,6 +108,23 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
       head,
       trunk: { kind: "linear", rows: settings.rows },
     };
+    return {
+      spec,
+      model: writeModel(linearModel(tagger, head)),
+      chosen: { epochs, rows: settings.rows, temperature: Number(temperature.toPrecision(3)) },
+      reason:
+        "an averaged perceptron over whole sentences; its temperature alone was chosen on held-out ones",
+      scores: [],
+      losses: wrong,
+    };
+  }
+  const learnt = options.encoder ? await learnOverEncoder(options.encoder) : await learnNetwork();
+  return settings.beside ? await withLinear(learnt) : learnt;
+
+  async function perceptron(most: number | null, report?: (done: number, total: number) => void) {
+    const features = linearFeatures(settings.rows);
+    const epochs = most ?? PERCEPTRON.epochs;
+    const wrong: number[] = [];
     const trained = trainPerceptron(trainIds, {
       tags: tags.length,
       features,
@@ -113,7 +133,7 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
       epochs,
       onEpoch(epoch, share) {
         wrong.push(share);
-        onProgress?.(epoch + 1, epochs);
+        report?.(epoch + 1, epochs);
         signal?.throwIfAborted();
         return true;
       },
@@ -123,68 +143,81 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
       tokens: sentence.tokens.texts,
       tags: Int32Array.from(named(sentence), (tag) => numbers.get(tag) ?? -1),
     }));
-    const { tagger, temperature } = calibratedTagger(trained, heldIds, features);
-    const model = writeModel(linearModel(tagger, head));
+    return { ...calibratedTagger(trained, heldIds, features), epochs, wrong };
+  }
+
+  /** The network with a linear tagger beside it, where some weight of it is better on the held-out sentences. */
+  async function withLinear(own: LearntTagger): Promise<LearntTagger> {
+    const { tagger } = await perceptron(null);
+    let best = { score: Math.max(...own.scores), share: 0, learnt: own };
+    for (const share of SHARES) {
+      signal?.throwIfAborted();
+      const made = besideLinear(readModel(own.model), own.spec.head, tagger, share);
+      const spec: TaggerSpec = { ...own.spec, head: made.head, beside: { rows: settings.rows } };
+      const model = writeModel(made.model);
+      const opened = await openTagger(spec, model, runtime, options.encoder?.trunk.feeder.feeds);
+      const tagged = await opened.tag(held.map(({ tokens }) => tokens.texts));
+      await opened.close();
+      const score = heldScore(held, tagged, spec, scheme);
+      await log({ step: "beside", share, score });
+      if (score <= best.score) continue;
+      const reason = `${own.reason}; a linear tagger beside it has ${share} of the weight (${(100 * score).toFixed(1)} %)`;
+      best = { score, share, learnt: { ...own, spec, model, reason } };
+    }
+    return { ...best.learnt, chosen: { ...own.chosen, beside: best.share } };
+  }
+
+  async function learnNetwork(): Promise<LearntTagger> {
+    const { source } = options;
+    const trunk = source === null ? newTrunk(train, options) : sourceTrunk(source.spec);
+    const vectors =
+      source === null ? vectorTable(options.vectors) : tensorsOf(source.model).get("tokens.vectors");
+    const spec: TaggerSpec = { version: 1, tags, scheme: inner, head, trunk };
+    const tokens = train.reduce((sum, one) => sum + one.tokens.texts.length, 0);
+    const epochs = settings.epochs ?? Math.max(8, Math.min(60, Math.round(1_600_000 / tokens)));
+    const learningRate = settings.learningRate ?? 0.003;
+    const dropout = settings.dropout ?? 0.33;
+    const stopped = await options.checkpoints.load(options.name);
+    const done = await trainTagger({
+      spec,
+      runtime,
+      random: random.fork("network"),
+      train: trainIds,
+      held: idsOf(held, held.map(named)),
+      score: (tagged) => heldScore(held, tagged, spec, scheme),
+      vectors: vectors ?? null,
+      tunesVectors: settings.tuneVectors,
+      start: source === null ? null : startOf(source.model),
+      epochs,
+      learningRate,
+      dropout,
+      batchTokens: settings.batchTokens,
+      checkpoint: {
+        every: CHECKPOINT,
+        save: (state) => options.checkpoints.save(options.name, state, false),
+      },
+      ...(stopped === null ? {} : { resume: stopped.state }),
+      patience: Math.max(4, Math.round(epochs / 3)),
+      onEpoch({ epoch, loss, score }) {
+        onProgress?.(epoch + 1, epochs);
+        void log({ step: "epoch", epoch, loss, score });
+      },
+      ...(signal === undefined ? {} : { signal }),
+    });
+    signal?.throwIfAborted();
+    const origin =
+      source === null
+        ? "every weight was drawn anew"
+        : `${done.taken.length} weights were started from the source's, the head is new`;
     return {
       spec,
-      model,
-      chosen: { epochs, rows: settings.rows, temperature: Number(temperature.toPrecision(3)) },
-      reason:
-        "an averaged perceptron over whole sentences; its temperature alone was chosen on held-out ones",
-      scores: [],
-      losses: wrong,
+      model: done.model,
+      chosen: { epochs: done.best + 1, learningRate, dropout, batchTokens: settings.batchTokens },
+      reason: `${origin}; ${bestOf(done)}`,
+      scores: done.scores,
+      losses: done.losses,
     };
   }
-  if (options.encoder) return await learnOverEncoder(options.encoder);
-  const { source } = options;
-  const trunk = source === null ? newTrunk(train, options) : sourceTrunk(source.spec);
-  const vectors =
-    source === null ? vectorTable(options.vectors) : tensorsOf(source.model).get("tokens.vectors");
-  const spec: TaggerSpec = { version: 1, tags, scheme: inner, head, trunk };
-  const tokens = train.reduce((sum, one) => sum + one.tokens.texts.length, 0);
-  const epochs = settings.epochs ?? Math.max(8, Math.min(60, Math.round(1_600_000 / tokens)));
-  const learningRate = settings.learningRate ?? 0.003;
-  const dropout = settings.dropout ?? 0.33;
-  const stopped = await options.checkpoints.load(options.name);
-  const done = await trainTagger({
-    spec,
-    runtime,
-    random: random.fork("network"),
-    train: trainIds,
-    held: idsOf(held, held.map(named)),
-    score: (tagged) => heldScore(held, tagged, spec, scheme),
-    vectors: vectors ?? null,
-    tunesVectors: settings.tuneVectors,
-    start: source === null ? null : startOf(source.model),
-    epochs,
-    learningRate,
-    dropout,
-    batchTokens: settings.batchTokens,
-    checkpoint: {
-      every: CHECKPOINT,
-      save: (state) => options.checkpoints.save(options.name, state, false),
-    },
-    ...(stopped === null ? {} : { resume: stopped.state }),
-    patience: Math.max(4, Math.round(epochs / 3)),
-    onEpoch({ epoch, loss, score }) {
-      onProgress?.(epoch + 1, epochs);
-      void log({ step: "epoch", epoch, loss, score });
-    },
-    ...(signal === undefined ? {} : { signal }),
-  });
-  signal?.throwIfAborted();
-  const origin =
-    source === null
-      ? "every weight was drawn anew"
-      : `${done.taken.length} weights were started from the source's, the head is new`;
-  return {
-    spec,
-    model: done.model,
-    chosen: { epochs: done.best + 1, learningRate, dropout, batchTokens: settings.batchTokens },
-    reason: `${origin}; ${bestOf(done)}`,
-    scores: done.scores,
-    losses: done.losses,
-  };
 
   function bestOf({ best, scores }: { readonly best: number; readonly scores: readonly number[] }): string {
     const score = `${(100 * Math.max(...scores)).toFixed(1)} % ${scheme === null ? "accuracy" : "F1"}`;

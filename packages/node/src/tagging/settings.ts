@@ -52,6 +52,11 @@ export const taggerOptions = {
   tuneVectors: { type: "boolean", default: false, about: "train pretrained vectors, too" },
   units: { type: "number", default: null, min: 1, max: 2048, about: "units of the encoder" },
   layers: { type: "number", default: null, min: 1, max: 12, about: "layers of the encoder" },
+  beside: {
+    type: "boolean",
+    default: false,
+    about: "a linear tagger beside the network, weighed on held-out sentences",
+  },
   /** Of the linear tagger. */
   rows: {
     type: "number",
