@@ -154,6 +154,7 @@ async function keptParts(
     ...own,
     spec: { ...spec, common: { ...spec.common, limit: null } },
     train: [...replayed, ...taught],
+    held: own.held && limited(own.held, limit, options.seed),
     notes: [
       ...own.notes,
       `${replayed.length} earlier sentences are learnt again, ${taught.length} of the other tasks as the earlier tagger tags them`,
