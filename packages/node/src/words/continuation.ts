@@ -82,6 +82,7 @@ export function withOthersOf(learnt: WordVectors, from: WordVectors): WordVector
     dimension,
     vectors: all,
     counts,
+    subwords: learnt.subwords,
   });
 }
 

@@ -88,6 +88,23 @@ describe("graft embed", () => {
     expect(chosen.losses.find(({ anchor }) => anchor === chosen.anchor)!.loss).toBe(least);
   });
 
+  test("goes on from sub-words, which then know words of the new text that no list has", async () => {
+    const parts = { ...settings, subwords: true, buckets: 400, epochs: 1 };
+    const { vectors: from } = await embed({
+      corpus: [at("corpus.txt")],
+      output: at("sub.npz"),
+      settings: parts,
+    });
+    writeFileSync(at("sub.txt"), "kayaks ship sea sail harbour kayaks captain\n".repeat(300));
+    const common = { corpus: [at("sub.txt")], output: at("on.npz"), from, anchor: 0.1 };
+    const { vectors, continued } = await embed({ ...common, settings: { ...settings, epochs: 1 } });
+    expect(continued).toMatchObject({ added: 1 });
+    expect(vectors.subwords).toMatchObject({ shortest: 3, longest: 6, buckets: 400 });
+    expect(vectors.vectorOf("kayak")).not.toEqual(from.vectorOf("kayak"));
+    const words = { ...from, subwords: null };
+    await expect(embed({ ...common, from: words, settings: parts })).rejects.toThrow(/have no sub-words/);
+  });
+
   test("joins words to phrases where asked, which then have vectors", async () => {
     const sayings = Array.from({ length: 400 }, (_, i) => `${subjects[i % 2]![i % 6]} ice cream`);
     writeFileSync(at("phrases.txt"), `${lines.slice(0, 400).join("\n")}\n${sayings.join("\n")}`);

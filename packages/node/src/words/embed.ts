@@ -9,6 +9,7 @@ import {
   InputError,
   type MovedWord,
   resolveSettings,
+  type SubwordShape,
   startFrom,
   startRate,
   type TokenKind,
@@ -91,9 +92,12 @@ export async function embed(options: EmbedOptions): Promise<Embedded> {
   const settings = resolveSettings("embed", embedOptions, {
     ...options.settings,
     ...(from === null ? {} : { dim: from.dimension }),
+    ...(from?.subwords ? { subwords: true, ...shapeOf(from.subwords) } : {}),
   });
-  if (from !== null && settings.subwords)
-    throw new InputError("embed: going on from vectors knows words alone; leave out --subwords");
+  if (from !== null && from.subwords === null && settings.subwords)
+    throw new InputError(
+      "embed: the vectors gone on from have no sub-words, which cannot be added to them; leave out --subwords",
+    );
   const format = vectorFormatOf(output); // refused before an hour of work
   if (storage !== "float32" && format !== "npz")
     throw new InputError(`embed: ${storage} is written as .npz; name the output so`);
@@ -136,6 +140,11 @@ export async function embed(options: EmbedOptions): Promise<Embedded> {
   await rm(folder, { recursive: true, force: true });
   const { tokens: total, kept, distinct } = corpus;
   return { vectors, corpus: { tokens: total, kept, distinct }, ...resumed, continued };
+}
+
+/** How words are cut into sequences, which is that of the vectors gone on from. */
+function shapeOf({ shortest, longest, buckets }: SubwordShape): SubwordShape {
+  return { shortest, longest, buckets };
 }
 
 interface Training extends EmbedOptions {
