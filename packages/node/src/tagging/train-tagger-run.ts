@@ -302,12 +302,17 @@ function architectureOf(
 
 /** How an encoder is trained. Throws an InputError for a way that taggers do not have. */
 function methodOf(
-  { method = "auto", fast = false }: TrainTaggerRunOptions,
+  { method = "auto", fast = false, encoder: { layer = null, maxLength = null } = {} }: TrainTaggerRunOptions,
   encoder: EncoderTrunk | null,
 ): EncoderMethod {
-  if (encoder === null && method !== "auto")
+  const meant = Object.entries({
+    "--method": method === "auto" ? null : method,
+    "--layer": layer,
+    "--max-length": maxLength,
+  }).find(([, value]) => value !== null);
+  if (encoder === null && meant !== undefined)
     throw new InputError(
-      `--method ${method}: it says how a pretrained encoder is trained, and there is none; name one with --backbone, or leave --method out`,
+      `${meant.join(" ")}: it is about a pretrained encoder, and there is none; name one with --backbone, or leave ${meant[0]} out`,
     );
   if (method === "auto" || fast) return "probe";
   if (ENCODER_METHODS.includes(method)) return method;
