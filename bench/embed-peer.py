@@ -1,6 +1,7 @@
 """The peer of bench/embed.mjs: trains gensim's word vectors on a file of sentences for each line of standard input."""
 
 import json
+import resource
 import sys
 import time
 
@@ -13,7 +14,7 @@ for line in sys.stdin:
     ask = json.loads(line)
     model = Word2Vec(
         vector_size=ask["dim"], window=ask["window"], negative=ask["negative"], sample=ask["sample"],
-        min_count=ask["minCount"], sg=int(ask["method"] == "skipgram"), workers=ask["threads"], seed=1,
+        min_count=ask["minCount"], sg=int(ask["method"] == "skipgram"), workers=ask["threads"], seed=ask.get("seed", 0) + 1,
         alpha=0.025 if ask["method"] == "skipgram" else 0.05,
     )
     sentences = LineSentence(ask["corpus"])
@@ -23,4 +24,5 @@ for line in sys.stdin:
     seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
     if ask.get("output"):
         model.wv.save_word2vec_format(ask["output"], binary=True)
-    print(json.dumps({"seconds": seconds, "cpu": cpu}), flush=True)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "memory": memory}), flush=True)

@@ -1,18 +1,16 @@
 // Word vectors trained at the same settings on the same text (1 million words of the novels and reviews of ../shared/data, a
-// sentence a line), against gensim and, where GRAFT_WORD2VEC names its binary, word2vec.c; in turn, one thread, words of the text a
-// second without the pass that counts them. word2vec.c must be patched: as published it never sets `eof` back after its first
-// pass, so that a thread trains for one pass alone. GRAFT_ROUNDS says how often (2), GRAFT_WORDS how many.
-import { spawn, spawnSync } from "node:child_process";
+// sentence a line), against gensim and, where they are (scripts/embedding-peers.sh), word2vec.c and fastText; in turn, one thread, words of the text a second
+// without the pass that counts them; and the memory taken beside gensim's. GRAFT_ROUNDS says how often (2), GRAFT_WORDS how many.
+import { spawnSync } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { corpusFiles, corpusTexts, embed, wordTokenizer } from "graft-ml";
+import { fasttextArguments, fasttextProgram, gensimPeer, word2vecArguments } from "./embed-peers.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const python = process.env.GRAFT_PYTHON ?? join(root, ".venv/bin/python");
 const data = process.env.GRAFT_DATA ?? join(root, "../shared/data");
 const ROUNDS = Number(process.env.GRAFT_ROUNDS ?? 2);
 const WORDS = Number(process.env.GRAFT_WORDS ?? 1_000_000);
@@ -24,17 +22,29 @@ export async function run(say) {
   const corpus = join(folder, "corpus.txt");
   const words = await writeCorpus(corpus);
   say(`${words} words; ${settings.dim} numbers, window ${settings.window}, ${settings.negative} noise words`);
-  const gensim = startPeer();
+  const gensim = gensimPeer();
   say(`gensim ${(await gensim.next()).version}`);
   const rows = [];
   try {
     for (const method of ["skipgram", "cbow"]) {
-      const times = { ours: [], gensim: [], word2vec: [], one: [], two: [] };
+      const times = { ours: [], gensim: [], word2vec: [], fasttext: [], one: [], two: [] };
       for (let round = 0; round < ROUNDS; round++) {
         const ours = await embed({ ...job(method, corpus, folder), threads: 1 });
         times.ours.push(words / ours.seconds);
         times.gensim.push(words / (await gensim.ask({ ...settings, method, corpus, threads: 1 })).seconds);
-        if (process.env.GRAFT_WORD2VEC) times.word2vec.push(words / word2vec(method, corpus, folder));
+        const output = join(folder, "peer.bin");
+        if (process.env.GRAFT_WORD2VEC)
+          times.word2vec.push(
+            words /
+              programSeconds(process.env.GRAFT_WORD2VEC, (all) =>
+                word2vecArguments({ ...all, method, corpus, output }),
+              ),
+          );
+        if (fasttextProgram !== null)
+          times.fasttext.push(
+            words /
+              programSeconds(fasttextProgram, (all) => fasttextArguments({ ...all, method, corpus, output })),
+          );
         // Threads take a moment to start, so that they are compared over four passes.
         if (method === "skipgram")
           for (const [name, threads] of [
@@ -54,9 +64,14 @@ export async function run(say) {
       rows.push(rowOf(`${method}, words/s, one thread`, times.ours, times.gensim, "gensim"));
       if (times.word2vec.length > 0)
         rows.push(rowOf(`${method}, words/s, one thread`, times.ours, times.word2vec, "word2vec.c -Ofast"));
+      if (times.fasttext.length > 0)
+        rows.push(
+          rowOf(`${method}, words/s, one thread`, times.ours, times.fasttext, "fastText, no sub-words"),
+        );
       if (times.two.length > 0)
         rows.push(rowOf(`${method}, words/s, two threads`, times.two, times.one, "Graft, one thread"));
     }
+    rows.push(await memoryRow(corpus, folder));
     return rows;
   } finally {
     gensim.end();
@@ -70,6 +85,28 @@ function job(method, corpus, folder) {
     lines: "each",
     output: join(folder, "ours.bin"),
     settings: { ...settings, method },
+  };
+}
+
+/** Most memory that a process of Graft and one of gensim ever held, which each read the corpus and train one pass. */
+async function memoryRow(corpus, folder) {
+  const code = `import { embed } from "graft-ml"; await embed(JSON.parse(process.argv[1])); console.log(process.resourceUsage().maxRSS);`;
+  const given = JSON.stringify(job("skipgram", corpus, folder));
+  const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", code, given], { cwd: root });
+  const ours = Number(stdout) / 1024;
+  const gensim = gensimPeer();
+  await gensim.next();
+  const { memory } = await gensim.ask({ ...settings, method: "skipgram", corpus, threads: 1 });
+  gensim.end();
+  const ratio = Number((ours / memory).toFixed(3));
+  return {
+    ...{
+      case: "most memory, one thread",
+      ours: Math.round(ours),
+      peer: Math.round(memory),
+      peerName: "gensim",
+    },
+    ...{ unit: "MiB", ratio, spread: [ratio, ratio] },
   };
 }
 
@@ -88,25 +125,12 @@ function rowOf(name, ours, peer, peerName) {
   };
 }
 
-/** Seconds of training by word2vec.c: of two passes less those of one, which takes out its counting. */
-function word2vec(method, corpus, folder) {
-  const seconds = (passes) => {
-    const flags = {
-      ...{
-        train: corpus,
-        output: join(folder, "c.bin"),
-        cbow: method === "cbow" ? 1 : 0,
-        size: settings.dim,
-      },
-      ...{ window: settings.window, negative: settings.negative, hs: 0, sample: settings.sample, threads: 1 },
-      ...{ binary: 1, iter: passes, "min-count": settings.minCount },
-    };
+/** Seconds of training by a program: of two passes less those of one, which takes out its counting. */
+function programSeconds(program, argumentsOf) {
+  const seconds = (epochs) => {
     const begin = performance.now();
-    const { status } = spawnSync(
-      process.env.GRAFT_WORD2VEC,
-      Object.entries(flags).flatMap(([name, value]) => [`-${name}`, String(value)]),
-    );
-    if (status !== 0) throw new Error(`word2vec.c ended with ${status}`);
+    const { status } = spawnSync(program, argumentsOf({ ...settings, epochs, threads: 1 }));
+    if (status !== 0) throw new Error(`${program} ended with ${status}`);
     return (performance.now() - begin) / 1000;
   };
   const one = seconds(1);
@@ -133,22 +157,4 @@ async function writeCorpus(path) {
   }
   await new Promise((resolve) => out.end(resolve));
   return words;
-}
-
-function startPeer() {
-  const peer = spawn(python, [join(root, "bench/embed-peer.py")], { stdio: ["pipe", "pipe", "inherit"] });
-  const lines = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();
-  const next = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error("the peer ended");
-    return JSON.parse(value);
-  };
-  return {
-    next,
-    async ask(question) {
-      peer.stdin.write(`${JSON.stringify(question)}\n`);
-      return await next();
-    },
-    end: () => peer.stdin.end(),
-  };
 }
