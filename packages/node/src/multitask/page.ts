@@ -231,7 +231,7 @@ ${chart !== null && section(curves.title, chart)}
 ${notes.length > 0 && section("Notes", html`<ul class="findings">${notes.map((note) => html`<li>${note}</li>`)}</ul>`)}
 </div>
 ${errors.length > 0 && section("Surest errors", errorList(errors))}
-${worst.length > 0 && section("Worst sentences", html`<p class="fine">Test sentences with the most errors. Green: a tag that is right. Red: what was given, then what it should be.</p>`, worst.slice(0, SHOWN).map(sentenceBox))}`;
+${worst.length > 0 && section("Worst sentences", html`<p class="fine">Test sentences with the most errors. Green: a tag that is right. Red: what it should be → what was given.</p>`, worst.slice(0, SHOWN).map(sentenceBox))}`;
 }
 
 /** Sentences that a task's section shows. */
