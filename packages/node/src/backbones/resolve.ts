@@ -71,7 +71,8 @@ async function readRun(spec: string, folder: string, options: BackboneOptions): 
       `backbone ${spec}: ${files.where} has no ${missing}; run: takes the folder that graft train wrote`,
     );
   }
-  if (files.names.some((name) => name === "tagger.json" || name === "sentences.json"))
+  const takesTokens = files.names.some((name) => name === "tagger.json" || name === "sentences.json");
+  if (takesTokens && !files.names.includes("tokenizer.json"))
     throw new InputError(
       `backbone ${spec}: that run takes sentences of tokens; it is a source for taggers and for tasks of graft multitask ("backbone": "${spec}")`,
     );
