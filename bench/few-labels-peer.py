@@ -3,7 +3,7 @@ import json, pathlib, re, sys
 
 import numpy as np
 from scipy.sparse import hstack
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.linear_model import LogisticRegressionCV
 from sklearn.model_selection import StratifiedKFold
 
@@ -33,18 +33,33 @@ def accuracy(train, labels, test, truth, strengths):
     return float((head.fit(train, labels).predict(test) == truth).mean())
 
 
+def counted(texts):
+    """How often each term comes in each text: words in sequence, and characters within words."""
+    makers = [
+        CountVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b", dtype=np.float64),
+        CountVectorizer(analyzer="char_wb", ngram_range=(3, 5), dtype=np.float64),
+    ]
+    return [maker.fit_transform(texts).tocsr() for maker in makers]
+
+
+def tfidf(counts, train, test):
+    """As two TfidfVectorizers with sublinear_tf, fitted on the training rows: their terms are those rows' terms."""
+    parts = []
+    for all_counts in counts:
+        known = np.unique(all_counts[train].indices)
+        own, asked = all_counts[train][:, known], all_counts[test][:, known]
+        weights = TfidfTransformer(sublinear_tf=True).fit(own)
+        parts.append((weights.transform(own), weights.transform(asked)))
+    return tuple(hstack(part).tocsr() for part in zip(*parts))
+
+
+terms = {name: counted(one["texts"]) for name, one in sets.items()}
 out = []
 for draw in given["draws"]:
     one = sets[draw["name"]]
     labels = np.asarray(one["labels"])
     rows, test = draw["rows"], one["test"]
-    texts = [one["texts"][i] for i in rows]
-    makers = [
-        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=r"(?u)\b\w+\b"),
-        TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), sublinear_tf=True),
-    ]
-    train = hstack([maker.fit_transform(texts) for maker in makers]).tocsr()
-    asked = hstack([maker.transform([one["texts"][i] for i in test]) for maker in makers]).tocsr()
+    train, asked = tfidf(terms[draw["name"]], rows, test)
     vectors = means[draw["name"]]
     out.append(
         {
@@ -52,4 +67,5 @@ for draw in given["draws"]:
             "glove": accuracy(vectors[rows], labels[rows], vectors[test], labels[test], [0.1, 1, 10, 100]),
         }
     )
+    print(draw["name"], draw["shots"], draw["draw"], out[-1], file=sys.stderr, flush=True)
 json.dump(out, sys.stdout)

@@ -174,3 +174,34 @@ test("a run from vectors predicts and verifies from its own folder, without the 
   expect((await run.verify()).drifted).toEqual([]);
   await run.close();
 });
+
+test("auto takes the built-in vectors where they tell classes better than TF-IDF, and none where they know no word", async () => {
+  const good =
+    "superb outstanding terrific fantastic brilliant wonderful excellent delightful marvelous splendid great amazing";
+  const bad =
+    "terrible awful dreadful horrible atrocious lousy abysmal pathetic lame stupid boring ridiculous";
+  const rows = [good, bad].flatMap((words, label) =>
+    words.split(" ").map((word, i) => ({
+      ...row(`it was ${word}`, label === 0 ? "good" : "bad"),
+      where: `${label} ${i}`,
+      split: i < 9 ? ("train" as const) : ("test" as const),
+    })),
+  );
+  const dataset = (all: Row[]) => ({
+    source: "reviews",
+    task: "text-classification" as const,
+    classes: ["bad", "good"],
+    rows: all,
+    skipped: [],
+  });
+  const common = { backbones: ["auto"], head: "logistic", baselines: false, runtime, cache: null };
+  const { metrics } = await trainRun(dataset(rows), { ...common, output: at("auto") });
+  expect(metrics.chosen).toMatchObject({ backbone: "builtin:text", layer: "words.mean", method: "probe" });
+  expect(metrics.test.accuracy).toBeGreaterThan(0.8);
+  const greek = rows.map((one, i) => ({ ...one, ...row(`λόγος ${"αβγδ"[i % 4]!.repeat(3)}`, one.label) }));
+  const told = await trainRun(
+    dataset(greek.map((one, i) => ({ ...one, split: rows[i]!.split, where: `${i}` }))),
+    { ...common, output: at("greek") },
+  );
+  expect(told.metrics.chosen.backbone).toBe("none");
+});
