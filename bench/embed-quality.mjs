@@ -1,7 +1,7 @@
 // Word vectors of 100 numbers trained for five passes on all of the novels and reviews of ../shared/data by Graft, gensim, word2vec.c
 // (GRAFT_WORD2VEC) and fastText without sub-words (GRAFT_FASTTEXT, or on the path), on the same words in the same texts, and what
 // they score. Long: GRAFT_ONLY=graft,gensim,word2vec,fasttext and GRAFT_METHODS=skipgram,cbow choose; GRAFT_SEEDS says how many
-// trainings of Graft and gensim (1), GRAFT_THREADS of how many threads (1).
+// trainings of Graft and gensim (1), GRAFT_FIRST the first seed, GRAFT_THREADS of how many threads (1), GRAFT_LINES what one text is.
 import { spawnSync } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -25,6 +25,8 @@ const data = process.env.GRAFT_DATA ?? new URL("../../shared/data", import.meta.
 const only = (process.env.GRAFT_ONLY ?? "graft,gensim,word2vec,fasttext").split(",");
 const methods = (process.env.GRAFT_METHODS ?? "skipgram,cbow").split(",");
 const SEEDS = Number(process.env.GRAFT_SEEDS ?? 1);
+const FIRST = Number(process.env.GRAFT_FIRST ?? 0);
+const lines = process.env.GRAFT_LINES ?? "auto";
 const threads = Number(process.env.GRAFT_THREADS ?? 1);
 const settings = { dim: 100, window: 5, negative: 5, sample: 1e-4, minCount: 5, epochs: 5 };
 const corpora = [
@@ -48,16 +50,16 @@ export async function run(say) {
     say(`${words / 5} words, ${settings.epochs} passes, ${threads} threads`);
     for (const method of methods) {
       if (only.includes("graft"))
-        for (let seed = 0; seed < SEEDS; seed++) {
+        for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
           const { seconds } = await embed({
             corpus: corpora,
-            ...{ output, threads, seed },
+            ...{ output, threads, seed, lines },
             settings: { ...settings, method },
           });
-          await keep(`Graft ${method} seed ${seed}`, seconds, words);
+          await keep(`Graft ${method}, lines ${lines}, seed ${seed}`, seconds, words);
         }
       if (only.includes("gensim"))
-        for (let seed = 0; seed < SEEDS; seed++) {
+        for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
           const peer = gensimPeer();
           const { version } = await peer.next();
           const { seconds } = await peer.ask({ ...settings, method, corpus, threads, output, seed });
@@ -122,7 +124,7 @@ async function writeCorpus(path) {
   const tokenize = wordTokenizer();
   const out = createWriteStream(path);
   let words = 0;
-  for await (const one of corpusTexts(await corpusFiles(corpora))) {
+  for await (const one of corpusTexts(await corpusFiles(corpora), { lines })) {
     const tokens = [];
     tokenize(one, (token) => tokens.push(token));
     words += tokens.length;

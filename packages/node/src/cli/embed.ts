@@ -38,9 +38,9 @@ export const embed = command({
     lines: {
       type: "choice",
       default: "auto",
-      of: ["auto", "each", "wrapped"],
+      of: ["auto", "each", "wrapped", "file"],
       about:
-        "whether each line of a text file is a text, or paragraphs are; auto joins lines broken to a width",
+        "what of a text file is one text: each line, paragraphs, or all of it; auto joins lines broken to a width",
     },
     encoding: { type: "string", default: null, about: "encoding of text files (default utf-8)" },
     threads: {

@@ -12,8 +12,8 @@ export interface CorpusOptions {
   /** Column of the texts in tables. */
   readonly text?: string | null;
   readonly encoding?: string | null;
-  /** Whether a line is a text of its own, or only paragraphs are; "auto" joins lines that are broken to a width. */
-  readonly lines?: "auto" | "each" | "wrapped";
+  /** What of a text file is a text of its own: a line, a paragraph, all of it; "auto" joins lines that are broken to a width. */
+  readonly lines?: "auto" | "each" | "wrapped" | "file";
   readonly onNote?: (note: string) => void;
   readonly signal?: AbortSignal;
 }
@@ -117,7 +117,7 @@ async function* plainTexts(file: CorpusFile, options: CorpusOptions): AsyncGener
     }
     for (const [i, line] of block.entries()) {
       if (line.trim() !== "") paragraph.push(line);
-      const isEnd = joins === null ? line.trim() === "" : joins[i] === 0;
+      const isEnd = lines === "file" ? false : joins === null ? line.trim() === "" : joins[i] === 0;
       if (paragraph.length === 0 || !(isEnd || paragraph.length >= MOST_LINES)) continue;
       yield paragraph.join("\n");
       paragraph = [];

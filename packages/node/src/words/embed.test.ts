@@ -220,6 +220,7 @@ describe("a corpus", () => {
     writeFileSync(at("wrapped.txt"), `${Array.from({ length: 8 }, () => `${line}\n`.repeat(4)).join("\n")}`);
     expect(await read(at("wrapped.txt"))).toHaveLength(8);
     expect(await read(at("wrapped.txt"), { lines: "each" })).toHaveLength(39);
+    expect(await read(at("wrapped.txt"), { lines: "file" })).toHaveLength(1);
   });
 
   test("may be of several widths and of none: lines go on where the next word had no room", async () => {
