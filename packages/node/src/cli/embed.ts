@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import {
   type EmbedSettings,
   embedOptions,
+  PHRASE_MARK,
   TOKEN_KINDS,
   type TokenKind,
   VECTOR_STORAGES,
@@ -101,6 +102,11 @@ export const embed = command({
     terminal.print(
       `${words.length} words × ${dimension} in ${output}, from ${corpus.tokens} words of text (${corpus.distinct} different; ${percent(corpus.kept / corpus.tokens)} have a vector)`,
     );
+    const joined = words.filter((word) => word.includes(PHRASE_MARK));
+    if (chosen.phrases > 0)
+      terminal.print(
+        `${joined.length} of them are phrases${joined.length === 0 ? "" : `: ${joined.slice(0, 8).join(", ")} …`}`,
+      );
     terminal.print(
       `trained in ${seconds.toFixed(1)} s on ${threads} thread${threads === 1 ? "" : "s"}: ${Math.round(wordsPerSecond)} words/s`,
     );
@@ -115,6 +121,7 @@ export const embed = command({
     return {
       output,
       words: words.length,
+      phrases: joined.length,
       dimension,
       corpus,
       settings: { ...chosen, threads, seed },

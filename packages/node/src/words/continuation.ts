@@ -6,6 +6,7 @@ import {
   embedWorker,
   heldOutLoss,
   movedWords,
+  PHRASE_MARK,
   random,
   startFrom,
   startRate,
@@ -115,13 +116,17 @@ async function examplesOf(
   const found = new Map<string, string>();
   const tokenize = wordTokenizer(kind);
   if (wanted.size === 0) return found;
+  const spoken = (word: string) => word.replaceAll(PHRASE_MARK, " ");
+  const phrases = [...wanted].filter((word) => word.includes(PHRASE_MARK));
   for await (const text of texts()) {
     const here: string[] = [];
     tokenize(text, (token) => {
       if (wanted.has(token) && !found.has(token)) here.push(token);
     });
+    const lower = text.toLowerCase();
+    for (const phrase of phrases) if (!found.has(phrase) && lower.includes(spoken(phrase))) here.push(phrase);
     for (const word of here) {
-      const at = Math.max(0, text.toLowerCase().indexOf(word));
+      const at = Math.max(0, lower.indexOf(spoken(word)));
       const from = Math.max(0, at - 60);
       found.set(
         word,

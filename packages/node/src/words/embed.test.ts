@@ -116,6 +116,16 @@ describe("graft embed", () => {
     expect(vectors.indexOf("ice_cream")).toBeGreaterThanOrEqual(0);
     expect(vectors.indexOf("ice")).toBe(-1);
     expect(corpus.tokens).toBe(3600 + 800);
+    // Gone on from, a phrase that moved is told with a text that it is in.
+    const { continued } = await embed({
+      corpus: [at("phrases.txt")],
+      output: at("phrases-again.bin"),
+      settings: { ...settings, phrases: 1, phraseThreshold: 0.1 },
+      from: vectors,
+      anchor: 0,
+    });
+    const moved = continued!.moved.find(({ word }) => word === "ice_cream");
+    expect(moved!.example).toMatch(/ice cream/);
   });
 
   test("refuses settings that make no sense before any work", async () => {
