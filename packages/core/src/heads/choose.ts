@@ -69,7 +69,8 @@ const SIMPLEST_FIRST: readonly string[] = [
   "rbfSvm",
   "gp",
 ];
-const BUDGET = 3e11;
+/** A minute or so for one head, its folds included. */
+const BUDGET = 6e10;
 
 /** The heads that `chooseHead` tries by default, simplest first. */
 export function headCandidates(): HeadCandidate[] {

@@ -4,7 +4,7 @@ import type { Graph, Value } from "../ir/graph.ts";
 import { addRowProducts } from "../linalg/product.ts";
 import { resolveSettings } from "../options.ts";
 import { float32, type Matrix, matrix, type Tensor, takeRows } from "../tensor.ts";
-import { fitTemperature, outOfFoldScores, softmaxRows } from "./calibrate.ts";
+import { fitTemperature, INNER_FOLDS, outOfFoldScores, softmaxRows } from "./calibrate.ts";
 import { requireDense, requireFittable, requirePredictable, rowWeights } from "./check.ts";
 import { stratifiedSample } from "./folds.ts";
 import { type Latent, laplace } from "./gp-laplace.ts";
@@ -37,6 +37,11 @@ const options = {
   normalise: { type: "boolean", default: true, about: "divide each row of features by its length first" },
 } as const;
 
+/** How much longer a multiplication takes in a factorisation, step after step, than in a product of matrices. */
+const SLOWER = 6;
+/** Factorisations of all rows, a third of a cube each: Newton's steps, and those of the folds that give the temperature. */
+const OFTEN = 12 * (1 + INNER_FOLDS * 0.8 ** 3);
+
 /**
  * Gaussian-process classification by Laplace's approximation (Rasmussen and Williams 2006, algorithms 3.1 and 3.2,
  * https://gaussianprocess.org/gpml/), one class against the others, for small data. With a given kernel the latent means and
@@ -53,7 +58,7 @@ export const gp: Head = {
     rows > LARGEST
       ? Number.POSITIVE_INFINITY
       : rows ** 2 * columns +
-        (classes > 2 ? classes : 1) * (60 * Math.min(rows, CHOSEN_ON) ** 3 + 12 * rows ** 3),
+        SLOWER * latentClasses(classes).length * (60 * Math.min(rows, CHOSEN_ON) ** 3 + OFTEN * rows ** 3),
   async fit(features, labels, given, context) {
     requireFittable(features, labels, context);
     requireDense("gp", features);
