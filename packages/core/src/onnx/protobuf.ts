@@ -251,7 +251,24 @@ export class ProtoWriter {
   }
 
   string(field: number, value: string): void {
-    this.view(field, encoder.encode(value));
+    if (value.length >= COPY) return this.view(field, encoder.encode(value));
+    this.#tag(field, LENGTH);
+    const size = this.#size;
+    const used = this.#used;
+    this.#varint(value.length);
+    this.#reserve(value.length);
+    // Names are short and of ASCII; a call of the encoder takes longer than all else here.
+    for (let i = 0; i < value.length; i++) {
+      const unit = value.charCodeAt(i);
+      if (unit >= 0x80) {
+        [this.#size, this.#used] = [size, used];
+        const bytes = encoder.encode(value);
+        this.#varint(bytes.length);
+        return this.raw(bytes);
+      }
+      this.#buffer[this.#used + i] = unit;
+    }
+    this.#advance(value.length);
   }
 
   /** A text that is left out where it is empty. */

@@ -16,8 +16,21 @@ const needs: readonly (readonly [operators: RegExp, optimizers: string])[] = [
   [/^Sigmoid$/, "QuickGeluFusion"],
   [/^Dropout$/, "BiasDropoutFusion"],
   [/^(Pow|Sqrt)$/, "LayerNormFusionL1 LayerNormFusionL2 SimplifiedLayerNormFusion"],
-  [/Conv/, "ConvActivationFusion ConvAddActivationFusion SliceConcatToSpaceToDepthFusion"],
+  [
+    /Conv/,
+    "ConvActivationFusion ConvAddActivationFusion SliceConcatToSpaceToDepthFusion NchwcTransformer NhwcTransformer",
+  ],
+  [/^Transpose$/, "TransposeOptimizer MatmulTransposeFusion"],
+  [/^IsInf$/, "IsInfReduceSumFusion"],
+  [/^Gather$/, "GatherToSplitFusion"],
+  [/^Slice$/, "ConcatSliceElimination"],
 ];
+
+/**
+ * Left out in any case: equal constants of a gradient are made one when it is built; and an activation within a Gemm saves less
+ * in a step than it takes to look through a large graph once more.
+ */
+const always = ["ConstantSharing", "GemmActivationFusion"];
 
 /**
  * The optimizers that would look through a graph with gradients for what it does not have. Each takes 1 µs a node, and there are dozens:
@@ -28,5 +41,5 @@ export function idleOptimizers(graph: Graph): string[] {
   const idle = needs.flatMap(([operator, optimizers]) =>
     operators.some((one) => operator.test(one)) ? [] : optimizers.split(/\s+/),
   );
-  return ["ConstantSharing", ...idle]; // equal constants of a gradient are made one when it is built
+  return [...always, ...idle];
 }
