@@ -251,24 +251,18 @@ export class ProtoWriter {
   }
 
   string(field: number, value: string): void {
-    if (value.length >= COPY) return this.view(field, encoder.encode(value));
+    if (value.length >= COPY || !this.#ascii(field, value)) this.view(field, encoder.encode(value));
+  }
+
+  /** Names are short and of ASCII; a call of the encoder takes longer than all else here. False where `value` is of more. */
+  #ascii(field: number, value: string): boolean {
+    for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) >= 0x80) return false;
     this.#tag(field, LENGTH);
-    const size = this.#size;
-    const used = this.#used;
     this.#varint(value.length);
     this.#reserve(value.length);
-    // Names are short and of ASCII; a call of the encoder takes longer than all else here.
-    for (let i = 0; i < value.length; i++) {
-      const unit = value.charCodeAt(i);
-      if (unit >= 0x80) {
-        [this.#size, this.#used] = [size, used];
-        const bytes = encoder.encode(value);
-        this.#varint(bytes.length);
-        return this.raw(bytes);
-      }
-      this.#buffer[this.#used + i] = unit;
-    }
+    for (let i = 0; i < value.length; i++) this.#buffer[this.#used + i] = value.charCodeAt(i);
     this.#advance(value.length);
+    return true;
   }
 
   /** A text that is left out where it is empty. */
