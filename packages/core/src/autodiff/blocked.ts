@@ -5,7 +5,7 @@ import { consumers, producers, prune } from "../ir/prune.ts";
 import { type Inferred, inferShapes, integersOf } from "../ir/shapes.ts";
 import { scalarOf } from "../ops/formula.ts";
 import type { Tensor } from "../tensor.ts";
-import { foldsImages, integer, isPoint, list } from "./blocks.ts";
+import { integer, isPoint, list } from "./blocks.ts";
 
 /** The runtime's internal domain of operators on blocked images. */
 export const BLOCKED_DOMAIN = "com.microsoft.nchwc";
@@ -23,9 +23,9 @@ type Given = Readonly<Record<string, AttributeValue>>;
  * is what the runtime's processor likes (see `blockOf`). Images change their layout where a convolution whose weights
  * are no constants wants it, keep it through elementwise operators, and change back where another operator reads them. Convolutions
  * with constant weights on plain images are left alone: the runtime does the same with them itself. Extents must be known;
- * where they are not, or channels are no multiple of `block`, nothing changes. `isFolded`: channels lie in front of images.
+ * where they are not, or channels are no multiple of `block`, nothing changes. `isFolded`: channels lie in front of images (see `foldsImages`).
  */
-export function blocked(graph: Graph, block: number, isFolded = foldsImages(graph, block)): Graph {
+export function blocked(graph: Graph, block: number, isFolded = false): Graph {
   const types = inferShapes(graph);
   const uses = consumers(graph);
   const makers = producers(graph);

@@ -17,14 +17,21 @@ export function gainsFromBlocks(graph: Graph, block: number): boolean {
   );
 }
 
+/** Operators that images are given back to as they were, which takes longer from behind channels. */
+const takesPlain = new Set(
+  `AveragePool BatchNormalization Concat ConvTranspose InstanceNormalization LayerNormalization MaxPool Pad Resize Slice Split
+   Transpose`.split(/\s+/),
+);
+
 /**
- * Whether channels can lie in front of images: [C/block, N, H, W, block]. 1×1 convolutions then see all images as one, depthwise
+ * Whether channels are to lie in front of the images of a graph that is yet to be differentiated: [C/block, N, H, W, block]. 1×1 convolutions then see all images as one, depthwise
  * ones N·C channels of one image, and weight gradients, sums over all pixels, need no turning. Other convolutions of blocked
- * images want one image after the other.
+ * images want one image after the other, as do operators that read them plain, such as batch norms of the batch's own statistics.
  */
 export function foldsImages(graph: Graph, block: number): boolean {
   const types = inferShapes(graph);
-  return graph.nodes.every(({ opType, domain, inputs: [, w], attributes }) => {
+  return graph.nodes.every(({ opType, domain, inputs: [x, w], attributes }) => {
+    if (takesPlain.has(opType)) return types.get(x!)?.shape?.length !== 4;
     if (opType !== "Conv" || domain !== "" || graph.initializers.has(w!)) return true;
     const shape = types.get(w!)?.shape ?? null;
     return (shape?.[1] as number) < block || isPoint(shape, attributes);
