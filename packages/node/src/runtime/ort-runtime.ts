@@ -213,6 +213,9 @@ type TensorArray = Exclude<Tensor["data"], readonly string[]>;
 /** Feeds of so many bytes are copied into memory that has been to the thread before: fresh memory takes as long again. */
 const LARGE = 1 << 20;
 
+/** To copy so many bytes once more takes less time than to move them to another thread. */
+const SMALL = 1 << 14;
+
 /** Memory of large feeds that came back from the thread, by input. */
 class Copies {
   readonly #kept = new Map<string, TensorArray[]>();
@@ -251,7 +254,8 @@ function wires(
       data = copies.of(name, data);
       back.push(name);
     } else if (!isGiven) data = copy(data);
-    if (ArrayBuffer.isView(data)) buffers.add(data.buffer as ArrayBuffer);
+    if (ArrayBuffer.isView(data) && (isGiven || data.byteLength > SMALL))
+      buffers.add(data.buffer as ArrayBuffer);
     sent[name] = { type: tensor.dtype, dims: [...tensor.shape], data };
   }
   return { wires: sent, buffers: [...buffers], back };

@@ -8,6 +8,8 @@ import ort from "onnxruntime-node";
 /** @typedef {{ native: ort.InferenceSession, bound: Map<string, ort.Tensor> }} Loaded */
 
 const port = /** @type {import("node:worker_threads").MessagePort} */ (parentPort);
+/** To copy so many bytes takes less time than to move them. */
+const SMALL = 1 << 14;
 /** @type {Map<number, Loaded>} */
 const sessions = new Map();
 ort.env.logLevel = "fatal"; // errors come as exceptions; printing them too would only disturb
@@ -43,7 +45,7 @@ const verbs = {
     const transfer = new Set();
     for (const [name, { type, dims, data }] of Object.entries(results)) {
       value.outputs[name] = { type, dims, data };
-      if (ArrayBuffer.isView(data)) transfer.add(data.buffer);
+      if (ArrayBuffer.isView(data) && data.buffer.byteLength > SMALL) transfer.add(data.buffer);
     }
     for (const name of back) {
       value.back[name] = feeds[name].data;
