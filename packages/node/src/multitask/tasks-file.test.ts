@@ -24,6 +24,14 @@ describe("TASKS.json", () => {
     expect(tasks[1]!.settings).toEqual({ masked: 0.2, words: 1000 });
   });
 
+  test("an architecture of texts may begin with word vectors, whose path is relative to the file", () => {
+    const trunkOf = (backbone: string, arch = "text-cnn") =>
+      tasksFile({ ...usual, trunk: { arch, backbone } }, path).trunk.backbone;
+    expect(trunkOf("vectors:words.bin")).toBe("vectors:/somewhere/words.bin");
+    expect(trunkOf("builtin:text", "transformer-small")).toBe("builtin:text");
+    expect(() => trunkOf("builtin:text", "resnet-small")).toThrow(/only a network of texts/);
+  });
+
   test("takes weightings with settings; those that compare all tasks have them together", () => {
     const read = tasksFile({ ...usual, weighting: { name: "gradnorm", alpha: 1 } }, path);
     expect(read.weighting).toEqual({ name: "gradnorm", settings: { alpha: 1 } });
