@@ -125,7 +125,7 @@ describe.each([
 });
 
 test("a tagger is a source for other tags, and is compared with one from nothing", async () => {
-  await writeFile(at("other.conll"), sentences(60, 3, "TOWN"));
+  await writeFile(at("other.conll"), sentences(60, 3, "TOWN").replaceAll("Bonn", "Ulm"));
   const { code, out, err } = await run(
     "train",
     at("other.conll"),
@@ -146,6 +146,11 @@ test("a tagger is a source for other tags, and is compared with one from nothing
   expect(metrics.classes).toContain("B-TOWN");
   expect(metrics.transfer).toMatchObject({ against: "scratch" });
   expect(metrics.transfer.interval[0]).toBeLessThanOrEqual(metrics.transfer.gain);
+  const wordsOf = async (name: string): Promise<string[]> =>
+    JSON.parse(await readFile(join(at(name), "tagger.json"), "utf8")).trunk.encoding.words;
+  const [before, after] = [await wordsOf("run a network"), await wordsOf("other")];
+  expect(after.slice(0, before.length)).toEqual(before);
+  expect(after.slice(before.length)).toEqual(["ulm"]);
   const config = JSON.parse(await readFile(join(at("other"), "config.json"), "utf8"));
   expect(config.reason).toMatch(/weights were started from the source's, the head is new/);
 });

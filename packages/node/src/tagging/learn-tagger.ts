@@ -169,7 +169,8 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
 
   async function learnNetwork(): Promise<LearntTagger> {
     const { source } = options;
-    const trunk = source === null ? newTrunk(train, options) : sourceTrunk(source.spec);
+    const begun = source === null ? null : widened(source, train, random.fork("new words"));
+    const trunk = begun?.trunk ?? newTrunk(train, options);
     const vectors =
       source === null ? vectorTable(options.vectors) : tensorsOf(source.model).get("tokens.vectors");
     const spec: TaggerSpec = { version: 1, tags, scheme: inner, head, trunk };
@@ -187,7 +188,7 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
       score: (tagged) => heldScore(held, tagged, spec, scheme),
       vectors: vectors ?? null,
       tunesVectors: settings.tuneVectors,
-      start: source === null ? null : startOf(source.model),
+      start: begun?.start ?? null,
       epochs,
       learningRate,
       dropout,
@@ -331,6 +332,42 @@ export function sourceTrunk({ trunk }: TaggerSpec): NetworkTrunk {
       "the source is a linear tagger, which has no encoder to take; train one with --arch bilstm",
     );
   return trunk;
+}
+
+/** Tokens that a word new to the source must occur to have a row of its own. */
+const NEW_WORDS = 2;
+
+/** The source's trunk and weights with rows, freshly drawn, for words of the training sentences that it has none for. */
+function widened(
+  source: { readonly spec: TaggerSpec; readonly model: Uint8Array },
+  train: readonly Sentence[],
+  random: Random,
+): { readonly trunk: NetworkTrunk; readonly start: ReadonlyMap<string, Tensor> } {
+  const trunk = sourceTrunk(source.spec);
+  const start = startOf(source.model);
+  const table = start.get("tokens.words");
+  if (table === undefined) return { trunk, start };
+  const { words, counts } = trunk.encoding;
+  const own = tokenEncoding(
+    train.map(({ tokens }) => tokens.texts),
+    { minimum: NEW_WORDS, affixRows: 0, characters: false },
+  );
+  const known = new Set(words);
+  const added = own.words.flatMap((word, i) => (known.has(word) ? [] : [[word, own.counts[i]!] as const]));
+  const [rows, width] = table.shape as [number, number];
+  const data = new Float32Array((rows + added.length) * width);
+  data.set(table.data as Float32Array);
+  for (let i = rows * width; i < data.length; i++) data[i] = 0.1 * random.normal();
+  const encoding = {
+    ...trunk.encoding,
+    words: [...words, ...added.map(([word]) => word)],
+    counts: [...counts, ...added.map(([, count]) => count)],
+  };
+  const shape = [rows + added.length, width];
+  return {
+    trunk: { ...trunk, encoding },
+    start: new Map([...start, ["tokens.words", { dtype: "float32", shape, data } satisfies Tensor]]),
+  };
 }
 
 /** Weights of the source below its head. */
