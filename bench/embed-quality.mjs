@@ -43,7 +43,7 @@ export async function run(say) {
   const keep = async (name, seconds, words) => {
     const row = { case: name, unit: "words/s", ours: Math.round(words / seconds), ...(await scores(output)) };
     say(Object.values(row).join("  "));
-    rows.push(row);
+    rows.push({ ...row, spread: [] });
   };
   try {
     const words = 5 * (await writeCorpus(corpus));

@@ -1,6 +1,7 @@
 // Word vectors trained at the same settings on the same text (1 million words of the novels and reviews of ../shared/data, a
-// sentence a line), against gensim and, where they are (scripts/embedding-peers.sh), word2vec.c and fastText; in turn, one thread, words of the text a second
-// without the pass that counts them; and the memory taken beside gensim's. GRAFT_ROUNDS says how often (2), GRAFT_WORDS how many.
+// sentence a line), against gensim and, where they are (scripts/embedding-peers.sh), word2vec.c and fastText; in turn, one thread,
+// words of the text a second without the pass that counts them; and the memory taken beside gensim's. GRAFT_ROUNDS says how often
+// (2), GRAFT_WORDS how many words, GRAFT_METHODS=skipgram,cbow which.
 import { spawnSync } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -13,6 +14,7 @@ import { fasttextArguments, fasttextProgram, gensimPeer, word2vecArguments } fro
 const root = fileURLToPath(new URL("..", import.meta.url));
 const data = process.env.GRAFT_DATA ?? join(root, "../shared/data");
 const ROUNDS = Number(process.env.GRAFT_ROUNDS ?? 2);
+const METHODS = (process.env.GRAFT_METHODS ?? "skipgram,cbow").split(",");
 const WORDS = Number(process.env.GRAFT_WORDS ?? 1_000_000);
 const settings = { dim: 100, window: 5, negative: 5, sample: 1e-4, minCount: 5, epochs: 1 };
 
@@ -26,7 +28,7 @@ export async function run(say) {
   say(`gensim ${(await gensim.next()).version}`);
   const rows = [];
   try {
-    for (const method of ["skipgram", "cbow"]) {
+    for (const method of METHODS) {
       const times = { ours: [], gensim: [], word2vec: [], fasttext: [], one: [], two: [] };
       for (let round = 0; round < ROUNDS; round++) {
         const ours = await embed({ ...job(method, corpus, folder), threads: 1 });
