@@ -42,11 +42,11 @@ export async function run(say) {
         });
         const lines = (await readFile(join(output, "predictions.jsonl"), "utf8")).trim().split("\n");
         const key = `${dataset.source} ${arm}`;
-        const rows = lines
-          .map((line) => JSON.parse(line))
-          .map((one) => (one.label === one.predicted ? 1 : 0));
+        const test = dataset.rows.filter(({ split }) => split === "test");
+        const rows = test.map(({ label }, i) => (JSON.parse(lines[i]).label === label ? 1 : 0));
         right.set(key, [...(right.get(key) ?? []), rows]);
         const seconds = ((performance.now() - begin) / 1000).toFixed(0);
+        if (Math.abs(mean(rows) - metrics.test.accuracy) > 1e-9) throw new Error(`${key}: rows out of order`);
         say(`${key}, seed ${seed}: ${percent(metrics.test.accuracy)}, ${seconds} s`);
       }
   await rm(folder, { recursive: true });
