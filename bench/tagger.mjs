@@ -12,7 +12,9 @@ const here = fileURLToPath(new URL(".", import.meta.url));
 const THREADS = process.env.THREADS ?? "2";
 const ROUNDS = Number(process.env.ROUNDS ?? 2);
 const SENTENCES = Number(process.env.SENTENCES ?? 1600);
-const CASES = (process.env.CASES ?? "bilstm softmax,bilstm crf,dilated-cnn softmax").split(",");
+const CASES = (process.env.CASES ?? "bilstm softmax,bilstm crf,dilated-cnn softmax")
+  .split(",")
+  .filter(Boolean);
 
 const TAGGED = (process.env.TAGGED ?? "bilstm softmax,dilated-cnn softmax").split(",").filter(Boolean);
 
