@@ -27,15 +27,16 @@ const isShort = values["steps-only"];
 const whole = await readDataset(data);
 const dataset = isShort ? { ...whole, rows: some(whole.rows) } : whole;
 
-// Small images first: a convolution costs with their area, and what is learnt at 16 × 16 serves at 32 × 32. Each stage
-// starts from the weights of the one before (Howard 2018, https://www.fast.ai/posts/2018-04-30-dawnbench-fastai.html).
+// Small images first: a convolution costs with their area. The second stage takes them at full size and halves their side in
+// its first convolution, so that everything above sees the scale it was trained at and starts from the weights of the
+// first stage (progressive resizing: Howard 2018, https://www.fast.ai/posts/2018-04-30-dawnbench-fastai.html).
 const STAGES = [
-  { size: 16, epochs: 10, learningRate: 3e-3 },
-  { size: 32, epochs: 1, learningRate: 1e-3 },
+  { size: 16, stride: 1, epochs: 10, learningRate: 3e-3 },
+  { size: 32, stride: 2, epochs: 4, learningRate: 2e-3 },
 ];
 let init = null;
 let metrics;
-for (const { size, epochs, learningRate } of STAGES) {
+for (const { size, stride, epochs, learningRate } of STAGES) {
   const isLast = size === STAGES.at(-1).size;
   const folder = isLast ? output : `${output}-${size}`;
   if (isFinished(folder)) {
@@ -45,7 +46,7 @@ for (const { size, epochs, learningRate } of STAGES) {
   console.error(`images of ${size} × ${size}, ${epochs} epochs, into ${folder}`);
   ({ metrics } = await pretrainRun(dataset, {
     output: folder,
-    architecture: { name: "resnet-small", settings: { size, width: 32, stages: 3, depth: 1 }, init },
+    architecture: { name: "resnet-small", settings: { size, stride, width: 32, stages: 3, depth: 1 }, init },
     objective: "supervised",
     settings: {
       epochs: isShort ? 1 : epochs,

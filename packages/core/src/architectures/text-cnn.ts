@@ -7,8 +7,8 @@ import { tableOptions, tokenRows } from "./token-table.ts";
 const options = {
   vocabulary: { type: "number", default: 8000, min: 8, max: 1_000_000, about: "tokens that are known" },
   width: { type: "number", default: 128, min: 4, max: 2048, about: "numbers a token's embedding has" },
-  ...tableOptions,
   filters: { type: "number", default: 100, min: 1, max: 4096, about: "filters of each of the three lengths" },
+  ...tableOptions,
 } as const;
 
 const WORDS = "embeddings.weight";
