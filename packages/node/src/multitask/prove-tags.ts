@@ -9,12 +9,13 @@ import {
 } from "@graft-ml/core";
 import { outputModel, taggerHead } from "../runs/task-config.ts";
 import { takingOwn } from "../runtime/index.ts";
+import { tagCounts } from "../tagging/describe-tagger.ts";
 import { tagBaselines, tagTest } from "../tagging/metrics.ts";
 import { shown, TOLERANCE } from "../tagging/open-tagger-run.ts";
 import { predictionLine } from "../tagging/predictions.ts";
+import { comparison, goldenOf, unknownTags } from "../tagging/prove-tagger.ts";
 import { worstSentences } from "../tagging/report.ts";
 import type { Sentence } from "../tagging/sentences.ts";
-import { comparison, goldenOf, tagCounts, unknownTags } from "../tagging/train-tagger-run.ts";
 import type { Findings, ProveContext } from "./kind.ts";
 
 /** What test sentences say of networks that tag: F1 of spans, or the accuracy by token where tags write none. */

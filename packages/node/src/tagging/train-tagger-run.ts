@@ -2,21 +2,13 @@ import { createHash } from "node:crypto";
 import { appendFile, rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import {
-  bootstrap,
   type Dataset,
-  differenceStatistic,
-  f1Statistic,
   InputError,
-  type Interval,
-  meanStatistic,
-  openTagger,
   type Runtime,
   random as randomOf,
   resolveSettings,
   type Scheme,
   schemeOf,
-  spansOf,
-  type TagFeeder,
   type TaggerSpec,
   type TagHead,
 } from "@graft-ml/core";
@@ -25,20 +17,17 @@ import { type Device, ortRuntime } from "../runtime/index.ts";
 import { checkpointsIn } from "../training/checkpoints.ts";
 import { fineTuneOptions } from "../training/index.ts";
 import { VERSION } from "../version.ts";
+import { cardOf } from "./card.ts";
 import { TAGGER_FILE, type TaggerConfig, WORDS_FILE } from "./config.ts";
+import { configOf } from "./describe-tagger.ts";
 import { ENCODER_METHODS, type EncoderMethod } from "./learn-pretrained.ts";
-import { type LearntTagger, learnTagger } from "./learn-tagger.ts";
-import {
-  type TaggingMetrics,
-  type TaggingTest,
-  type TaggingTransfer,
-  tagBaselines,
-  tagTest,
-} from "./metrics.ts";
+import { learnTagger } from "./learn-tagger.ts";
+import { type TaggingMetrics, type TaggingTest, tagBaselines } from "./metrics.ts";
 import { openBackbone } from "./open-backbone.ts";
-import { type GoldenSentence, shown } from "./open-tagger-run.ts";
+import type { GoldenSentence } from "./open-tagger-run.ts";
 import { predictionLine } from "./predictions.ts";
 import type { EncoderOptions, EncoderTrunk } from "./pretrained-trunk.ts";
+import { comparison, goldenOf, proved, unknownTags } from "./prove-tagger.ts";
 import { renderTaggingReport, type TaggingReport, worstSentences } from "./report.ts";
 import { type Sentence, sentenceParts } from "./sentences.ts";
 import { TAGGER_NAMES, taggerOptions } from "./settings.ts";
@@ -84,8 +73,6 @@ export interface TrainedTaggerRun {
 }
 
 export { openBackbone };
-
-const GOLDEN = 32;
 
 /**
  * From tagged sentences to a RUN folder: a tagger trained on the training part, the best epoch chosen on held-out sentences,
@@ -325,198 +312,4 @@ function headOf(name: string, scheme: Scheme | null): TagHead["kind"] {
   if (name === "auto") return scheme === null ? "softmax" : "crf";
   if (name === "crf" || name === "softmax") return name;
   throw new InputError(`--head ${name}: a tagger's head is crf or softmax; choose one of them, or auto`);
-}
-
-async function proved(
-  learnt: LearntTagger,
-  test: readonly Sentence[],
-  about: {
-    readonly scheme: Scheme | null;
-    readonly seed: number;
-    readonly feedsOf?: TagFeeder | undefined;
-    knows(token: string): boolean;
-  },
-  runtime: Runtime,
-) {
-  const tagger = await openTagger(learnt.spec, learnt.model, runtime, about.feedsOf);
-  try {
-    const begin = performance.now();
-    const tagged = await tagger.tag(
-      test.map(({ tokens }) => tokens.texts),
-      { probabilities: true },
-    );
-    const seconds = (performance.now() - begin) / 1000;
-    const sentences = shown(tagged, learnt.spec, about);
-    return {
-      test: tagTest(test, tagged, { ...about, spec: learnt.spec }),
-      sentences,
-      tags: sentences.map(({ tags }) => tags),
-      seconds,
-    };
-  } finally {
-    await tagger.close();
-  }
-}
-
-/** Which of two models' tags of the same sentences are better: sentences drawn with replacement, both models on the same. */
-export function comparison(
-  test: readonly Sentence[],
-  ours: readonly (readonly string[])[],
-  theirs: readonly (readonly string[])[],
-  scheme: Scheme | null,
-  seed: number,
-  against = "scratch",
-): TaggingTransfer {
-  const statistic = (predicted: readonly (readonly string[])[]) => {
-    if (scheme === null) {
-      const lengths = test.map(({ tokens }) => tokens.texts.length);
-      const right = test.map(
-        ({ tokens }, i) => predicted[i]!.filter((tag, t) => tag === tokens.tags![t]).length,
-      );
-      const mean = lengths.reduce((a, b) => a + b, 0) / lengths.length;
-      return meanStatistic(right.map((count) => count / mean));
-    }
-    const keys = (tags: readonly string[]) =>
-      spansOf(tags).map(({ type, start, end }) => `${type} ${start} ${end}`);
-    const gold = test.map(({ tokens }) => new Set(keys(tokens.tags!)));
-    const found = predicted.map(keys);
-    return f1Statistic(
-      gold.map(({ size }) => size),
-      found.map(({ length }) => length),
-      found.map((spans, i) => spans.filter((span) => gold[i]!.has(span)).length),
-    );
-  };
-  const { value, interval } = bootstrap(
-    differenceStatistic(statistic(ours), statistic(theirs)),
-    test.length,
-    { seed },
-  );
-  return { verdict: verdictOf(interval), gain: value, interval, against };
-}
-
-const verdictOf = ([low, high]: Interval) => (low > 0 ? "helps" : high < 0 ? "hurts" : "no evidence");
-
-function configOf(
-  { spec, model, chosen, reason }: LearntTagger,
-  about: {
-    readonly scheme: Scheme | null;
-    readonly train: readonly Sentence[];
-    readonly backbone: string;
-    readonly source: {
-      readonly sha256: string;
-      readonly commit?: string | null;
-      readonly licence?: string | null;
-    } | null;
-    readonly arch: string;
-    readonly method: string;
-    readonly seed: number;
-    readonly column: string | null;
-  },
-): TaggerConfig {
-  const { scheme, train, backbone, arch, seed, column } = about;
-  const counts = tagCounts(train);
-  let [letters, tokens] = [0, 0];
-  for (const { tokens: own } of train)
-    for (const token of own.texts) {
-      letters += [...token].length;
-      tokens++;
-    }
-  const tags = [...counts.keys()].sort();
-  return {
-    graft: VERSION,
-    task: "token-classification",
-    id2label: Object.fromEntries(tags.map((tag, i) => [String(i), tag])),
-    label2id: Object.fromEntries(tags.map((tag, i) => [tag, i])),
-    scheme,
-    unit: letters / tokens < 1.1 ? "characters" : "words",
-    column,
-    backbone: {
-      spec: backbone,
-      name: basename(backbone.replace(/^\w+:/, "")),
-      sha256: about.source?.sha256 ?? null,
-      commit: about.source?.commit ?? null,
-      licence: about.source?.licence ?? null,
-    },
-    layer: arch,
-    method: about.method,
-    head: arch === "linear" ? "perceptron" : spec.head.kind,
-    reason,
-    chosen,
-    trainingCounts: tags.map((tag) => counts.get(tag)!),
-    seed,
-    batchSize: 1,
-    sha256: createHash("sha256").update(model).digest("hex"),
-  };
-}
-
-/** Tokens of each tag. */
-export function tagCounts(sentences: readonly Sentence[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { tokens } of sentences)
-    for (const tag of tokens.tags!) counts.set(tag, (counts.get(tag) ?? 0) + 1);
-  return counts;
-}
-
-/** Tags of the test part that training never saw: they are errors whatever the model says. */
-export function unknownTags(test: readonly Sentence[], known: ReadonlySet<string>): string[] {
-  const counts = new Map<string, number>();
-  for (const { tokens } of test)
-    for (const tag of tokens.tags!) if (!known.has(tag)) counts.set(tag, (counts.get(tag) ?? 0) + 1);
-  if (counts.size === 0) return [];
-  const named = [...counts].map(([tag, count]) => `${tag} (${count} tokens)`).slice(0, 8);
-  return [
-    `${counts.size} tags of the test part never occur in training: ${named.join(", ")}; their tokens count as errors`,
-  ];
-}
-
-export function goldenOf(
-  test: readonly Sentence[],
-  sentences: readonly { readonly tags: readonly string[]; readonly probabilities: Float32Array }[],
-): GoldenSentence[] {
-  const count = Math.min(GOLDEN, test.length);
-  return Array.from({ length: count }, (_, k) => {
-    const i = Math.floor((k * test.length) / count);
-    return {
-      tokens: test[i]!.tokens.texts,
-      tags: sentences[i]!.tags,
-      probabilities: Array.from(sentences[i]!.probabilities, (p) => Number(p.toPrecision(6))),
-    };
-  });
-}
-
-function cardOf(report: TaggingReport, name: string): string {
-  const { metrics, counts } = report;
-  const { test } = metrics;
-  const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
-  const range = ([low, high]: Interval) => `${(100 * low).toFixed(2)}–${(100 * high).toFixed(2)} %`;
-  const rows = [
-    ["accuracy by token", percent(test.accuracy), range(test.accuracyInterval)],
-    ...(test.spans === null
-      ? []
-      : [["F1 of spans (conlleval)", percent(test.spans.f1), range(test.spans.interval)]]),
-    ...(test.unseen === null
-      ? []
-      : [["accuracy on unseen tokens", percent(test.unseen.accuracy), range(test.unseen.interval)]]),
-  ];
-  return `---
-library_name: onnx
-pipeline_tag: token-classification
-tags:
-- graft
-- onnx
----
-
-# ${name}
-
-A tagger trained with Graft on ${report.title}: ${counts.train} training sentences, ${counts.held} held out to choose by,
-${counts.test} tested.
-
-| score | value | 95 % interval |
-| --- | --- | --- |
-${rows.map((row) => `| ${row.join(" | ")} |`).join("\n")}
-
-Tags: ${metrics.classes.map((tag) => `\`${tag.replaceAll("`", "'")}\``).join(", ")}.
-
-\`graft predict ${name} text.conll\` tags a file, \`graft verify ${name}\` replays its golden sentences.
-`;
 }
