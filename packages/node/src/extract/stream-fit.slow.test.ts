@@ -63,8 +63,10 @@ describe("a logistic head on features on disk", () => {
       expect(status, stderr).toBe(0);
       return Number(stdout);
     };
-    const few = peak(SHARDS / 4);
-    const many = peak(SHARDS);
+    // When garbage is collected is chance, and adds up to 50 MB to a peak: the least of three is what is needed.
+    const least = (shards: number) => Math.min(peak(shards), peak(shards), peak(shards));
+    const few = least(SHARDS / 4);
+    const many = least(SHARDS);
     const rows = SHARDS * SHARD_ROWS;
     console.info(`heads: ${few.toFixed(0)} MB for ${rows / 4} rows, ${many.toFixed(0)} MB for ${rows}`);
     // The features themselves are 84 MB and 336 MB.
