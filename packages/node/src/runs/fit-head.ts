@@ -15,6 +15,8 @@ import {
 export interface FittingOptions {
   /** A head's name. */
   readonly head: string;
+  /** Settings of that head; what is left out it chooses on the rows it is given. */
+  readonly settings?: Readonly<Record<string, unknown>>;
   readonly classes: readonly string[];
   /** "balanced", or a weight by class name; rows count alike where left out. */
   readonly classWeights?: "balanced" | Readonly<Record<string, number>> | null;
@@ -43,7 +45,7 @@ export async function fitHead(
   return await headOf(options.head).fit(
     features,
     labelsOf(rows, options.classes),
-    {},
+    options.settings ?? {},
     contextOf(rows, options),
   );
 }
