@@ -8,7 +8,8 @@ import { random } from "../random.ts";
 import { ort } from "../runtime/ort.ts";
 import { float32, type Tensor } from "../tensor.ts";
 import { blockOf } from "../training/block.ts";
-import { BLOCKED_DOMAIN, blocked } from "./blocked.ts";
+import { blocked } from "./blocked.ts";
+import { BLOCKED_DOMAIN } from "./blocked-images.ts";
 import { foldsImages, gainsFromBlocks } from "./blocks.ts";
 import { gradients } from "./gradients.ts";
 

@@ -1,22 +1,17 @@
-import { type AttributeValue, build, ints } from "../ir/build.ts";
+import { ints } from "../ir/build.ts";
 import type { Graph, Node, Value } from "../ir/graph.ts";
 import { valuesUsedBy } from "../ir/order.ts";
-import { consumers, producers, prune } from "../ir/prune.ts";
-import { type Inferred, inferShapes, integersOf } from "../ir/shapes.ts";
+import { consumers, prune } from "../ir/prune.ts";
 import { scalarOf } from "../ops/formula.ts";
 import type { Tensor } from "../tensor.ts";
+import { blockedImages, type Extents, type Given } from "./blocked-images.ts";
+import { blockedWeights, flippedOrder } from "./blocked-weights.ts";
 import { integer, isPoint, list } from "./blocks.ts";
-
-/** The runtime's internal domain of operators on blocked images. */
-export const BLOCKED_DOMAIN = "com.microsoft.nchwc";
 
 const elementwise = new Set(
   `Abs Add And Cast Clip Div Elu Erf Exp Greater HardSigmoid HardSwish Identity LeakyRelu Less Max Min Mul Neg Not Or
    Relu Sigmoid Softplus Sqrt Sub Sum Tanh Where`.split(/\s+/),
 );
-
-type Extents = readonly [number, number, number, number];
-type Given = Readonly<Record<string, AttributeValue>>;
 
 /**
  * A graph that computes the same with convolutions on blocked images: [N, C/block, H, W, block] in memory, where `block`
@@ -26,17 +21,11 @@ type Given = Readonly<Record<string, AttributeValue>>;
  * where they are not, or channels are no multiple of `block`, nothing changes. `isFolded`: channels lie in front of images (see `foldsImages`).
  */
 export function blocked(graph: Graph, block: number, isFolded = false): Graph {
-  const types = inferShapes(graph);
   const uses = consumers(graph);
-  const makers = producers(graph);
-  const work: Graph = { ...graph, initializers: new Map(graph.initializers) };
-  const builder = build(work);
-  work.nodes = [];
-  /** The blocked form of a value; see `inside` for its extents. */
-  const forms = new Map<Value, Value>();
-  /** Folded images as [1, N·C, H, W], with channels still in front of N images. */
-  const mixed = new Map<Value, number>();
-  const isPlain = new Set<Value>([...graph.inputs, ...graph.initializers.keys()]);
+  const images = blockedImages(graph, block, isFolded);
+  const { work, makers, forms, mixed, isPlain, emit, emitBlocked, reshaped, image, inside, swapped } = images;
+  const { extents, dtype, plain, blockedForm, give, isHeld, contents } = images;
+  const { full, narrow, repeated, viewed, eachWeights } = blockedWeights(images);
   const done = new Set<Node>();
 
   for (const node of graph.nodes) {
@@ -60,77 +49,6 @@ export function blocked(graph: Graph, block: number, isFolded = false): Graph {
     if (node.opType === "ReduceSum") return () => sum(node);
     if (node.opType === "GlobalAveragePool") return () => average(node);
     return elementwise.has(node.opType) ? () => each(node) : null;
-  }
-
-  function emit(opType: string, inputs: readonly (Value | Tensor | null)[], given: Given = {}): Value {
-    return builder.apply(opType, inputs, given, { name: `blocked/${opType.toLowerCase()}` });
-  }
-  function emitBlocked(opType: string, inputs: readonly (Value | null)[], given: Given = {}): Value {
-    return builder.apply(opType, inputs, given, {
-      domain: BLOCKED_DOMAIN,
-      name: `blocked/${opType.toLowerCase()}`,
-    });
-  }
-  function reshaped(value: Value, shape: readonly number[]): Value {
-    return emit("Reshape", [value, ints(shape)]);
-  }
-
-  /** The extents of an image that can be blocked. */
-  function image(value: Value | null | undefined): Extents | null {
-    const shape = value ? types.get(value)?.shape : null;
-    if (shape?.length !== 4 || !shape.every((extent) => typeof extent === "number")) return null;
-    return (shape[1] as number) % block === 0 ? (shape as Extents) : null;
-  }
-  /** The extents of an image's blocked form. */
-  function inside([images, channels, height, width]: Extents): Extents {
-    return isFolded ? [1, channels, images * height, width] : [images, channels, height, width];
-  }
-  /** Images and blocks of channels in each other's place, `size` numbers at a time. */
-  function swapped(value: Value, before: number, after: number, size: number): Value {
-    return emit("Transpose", [reshaped(value, [before, after, size])], { perm: [1, 0, 2] });
-  }
-  function extents(value: Value | null | undefined): readonly number[] | null {
-    const shape = value ? types.get(value)?.shape : null;
-    return shape?.every((extent) => typeof extent === "number") ? (shape as readonly number[]) : null;
-  }
-  function dtype(value: Value): Inferred["dtype"] {
-    return types.get(value)?.dtype ?? value.dtype;
-  }
-
-  function plain(value: Value): void {
-    const form = forms.get(value);
-    if (!form || isPlain.has(value)) return;
-    isPlain.add(value);
-    const extents = image(value)!;
-    const [images, channels, height, width] = extents;
-    const isTruth = dtype(value) === "bool";
-    let from = isTruth ? emit("Cast", [form], { to: 1 }) : form;
-    const among = mixed.get(value);
-    if (among) {
-      const lines = swapped(from, channels / among / block, among, height * width * block);
-      from = reshaped(lines, extents);
-    }
-    let back = emitBlocked("ReorderOutput", [from], { channels });
-    if (isFolded && images > 1) back = reshaped(swapped(back, channels, images, height * width), extents);
-    if (isTruth) emit("Cast", [back], { to: 9 });
-    // The graph's own value is what the last node gives.
-    work.nodes.at(-1)!.outputs[0] = value;
-  }
-  function blockedForm(value: Value): Value {
-    const known = forms.get(value);
-    if (known) return known;
-    const extents = image(value)!;
-    const [images, channels, height, width] = extents;
-    const isTurned = isFolded && images > 1;
-    const made = emitBlocked("ReorderInput", [
-      isTurned ? reshaped(swapped(value, images, channels, height * width), inside(extents)) : value,
-    ]);
-    forms.set(value, made);
-    return made;
-  }
-  function give(value: Value, form: Value): true {
-    forms.set(value, form);
-    return true;
   }
 
   function convolution(node: Node): boolean {
@@ -207,104 +125,6 @@ export function blocked(graph: Graph, block: number, isFolded = false): Graph {
     return tensor?.dtype === "float32" && tensor.data.length === 1 ? Number(tensor.data[0]) : null;
   }
 
-  /** Weights as they are trained, and how they were turned to be a convolution's backwards. */
-  function origin(w: Value): { source: Value; isSwapped: boolean; flipped: readonly number[] } {
-    let source = w;
-    let isSwapped = false;
-    let flipped: readonly number[] = [];
-    const turn = makers.get(source);
-    if (turn?.opType === "Transpose" && list(turn.attributes, "perm")?.join() === "1,0,2,3") {
-      isSwapped = true;
-      source = turn.inputs[0]!;
-    }
-    const cut = makers.get(source);
-    const [starts, ends, axes, steps] = [1, 2, 3, 4].map((i) => (cut ? contents(cut.inputs[i]) : null));
-    const isFlip =
-      cut?.opType === "Slice" &&
-      [starts, steps].every((all) => all?.every((n) => n === -1)) &&
-      ends?.every((end) => end < -(2 ** 30)) &&
-      axes?.every((axis) => axis >= 2);
-    if (isFlip) {
-      flipped = axes!;
-      source = cut.inputs[0]!;
-    }
-    return { source, isSwapped, flipped };
-  }
-  function contents(value: Value | null | undefined): readonly number[] | null {
-    const tensor = value && graph.initializers.get(value);
-    return tensor ? integersOf(tensor) : null;
-  }
-
-  /** [O, I, …] to [O/b, I/b, …, b of I, b of O]; what is read in the end are runs of b numbers. */
-  function full(w: Value, [outputs, inputs, height, width]: readonly number[]): Value {
-    const { source, isSwapped, flipped } = origin(w);
-    const size = height! * width!;
-    const [o, i] = [outputs! / block, inputs! / block];
-    let made: Value;
-    plain(source);
-    if (isSwapped && size === 1) {
-      made = emit("Transpose", [reshaped(source, [i, block, o, block])], { perm: [2, 0, 1, 3] });
-    } else if (isSwapped) {
-      // The source is [I, O, …].
-      const apart = emitBlocked("ReorderInput", [reshaped(source, [inputs!, outputs!, 1, size])]);
-      made = emit("Transpose", [reshaped(apart, [i, block, o, size, block])], { perm: [2, 0, 3, 1, 4] });
-    } else {
-      const apart = emitBlocked("ReorderInput", [reshaped(source, [1, outputs!, inputs!, size])]);
-      made =
-        size === 1
-          ? apart
-          : emit("Transpose", [reshaped(apart, [o, i, block, size, block])], { perm: [0, 1, 3, 2, 4] });
-    }
-    if (flipped.length > 0) {
-      const order = flippedOrder(height!, width!, flipped);
-      made = emit("Gather", [reshaped(made, [o * i, size, block * block]), ints(order)], { axis: 1 });
-    }
-    return reshaped(made, [outputs!, inputs!, height!, width!]);
-  }
-  /** [O, I, …] to [O/b, I, …, b of O], for images of a few channels that stay plain. */
-  function narrow(w: Value, weights: readonly number[]): Value {
-    plain(w);
-    const [outputs, inputs, height, width] = weights as Extents;
-    return reshaped(
-      emitBlocked("ReorderInput", [reshaped(w, [1, outputs, inputs, height * width])]),
-      weights,
-    );
-  }
-  /** Channels once for each of `times` images. */
-  function repeated(value: Value, channels: number, times: number, rest: readonly number[] = []): Value {
-    if (times === 1) return value;
-    const size = rest.reduce((product, extent) => product * extent, block);
-    const apart = reshaped(value, [channels / block, 1, size]);
-    return reshaped(emit("Expand", [apart, ints([channels / block, times, size])]), [
-      channels * times,
-      ...rest,
-    ]);
-  }
-  /** The image that weights [N·C, 1, H, W] of a depthwise convolution are. */
-  function viewed(w: Value, [channels, , height, width]: readonly number[]): Value | null {
-    const node = makers.get(w);
-    const maker = node?.opType === "Reshape" ? node.inputs[0]! : null;
-    const from = image(maker);
-    const isSame = from && from[0] * from[1] === channels && from[2] === height && from[3] === width;
-    return isSame && forms.has(maker!) && !mixed.has(maker!) ? maker : null;
-  }
-  /** [C, 1, …] to [C/b, …, b]. Images of the same memory serve as they are, where `mayView`. */
-  function eachWeights(w: Value, weights: readonly number[], mayView: boolean): Value {
-    const [channels, , height, width] = weights as Extents;
-    const view = mayView ? viewed(w, weights) : null;
-    if (view) return reshaped(forms.get(view)!, weights);
-    const { source, flipped } = origin(w);
-    plain(source);
-    let made = emitBlocked("ReorderInput", [reshaped(source, [1, channels, height, width])]);
-    if (flipped.length > 0) {
-      const order = flippedOrder(height, width, flipped);
-      made = emit("Gather", [reshaped(made, [channels / block, height * width, block]), ints(order)], {
-        axis: 1,
-      });
-    }
-    return reshaped(made, weights);
-  }
-
   /** Depthwise with strides: zeros between the pixels, then a convolution with the weights turned by 180°. */
   function depthwiseTransposed(node: Node): boolean {
     const [dy, w] = node.inputs as [Value, Value];
@@ -348,11 +168,6 @@ export function blocked(graph: Graph, block: number, isFolded = false): Graph {
       pads: [...before, ...after],
     });
     return give(node.outputs[0]!, repeats > 1 ? reshaped(made, inside(to)) : made);
-  }
-
-  /** Whether a value lies in blocks as its extents say. */
-  function isHeld(value: Value): boolean {
-    return forms.has(value) && !mixed.has(value);
   }
 
   function reshape(node: Node): boolean {
@@ -496,16 +311,6 @@ export function blocked(graph: Graph, block: number, isFolded = false): Graph {
     const made = emit(node.opType, given, Object.fromEntries(node.attributes));
     return give(y, isSpread ? reshaped(made, inside(to)) : made);
   }
-}
-
-/** Positions of a kernel after its axes (2: height, 3: width) are turned round. */
-function flippedOrder(height: number, width: number, axes: readonly number[]): number[] {
-  return Array.from({ length: height * width }, (_, at) => {
-    const [row, column] = [Math.floor(at / width), at % width];
-    return (
-      (axes.includes(2) ? height - 1 - row : row) * width + (axes.includes(3) ? width - 1 - column : column)
-    );
-  });
 }
 
 function constantOf(node: Node | undefined): Tensor | null {

@@ -1,4 +1,4 @@
-import { BLOCKED_DOMAIN } from "../autodiff/blocked.ts";
+import { BLOCKED_DOMAIN } from "../autodiff/blocked-images.ts";
 import { build, emptyGraph } from "../ir/build.ts";
 import { writeModel } from "../onnx/write.ts";
 import type { Runtime } from "../runtime/runtime.ts";

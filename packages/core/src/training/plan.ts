@@ -1,4 +1,5 @@
-import { BLOCKED_DOMAIN, blocked } from "../autodiff/blocked.ts";
+import { blocked } from "../autodiff/blocked.ts";
+import { BLOCKED_DOMAIN } from "../autodiff/blocked-images.ts";
 import { foldsImages, gainsFromBlocks } from "../autodiff/blocks.ts";
 import { gradients } from "../autodiff/gradients.ts";
 import { InputError } from "../errors.ts";
