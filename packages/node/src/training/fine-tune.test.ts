@@ -1,141 +1,33 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import {
-  augmentation,
-  build,
   cloneModel,
-  emptyGraph,
-  type Feeds,
   float32,
   heads,
-  type Input,
-  InputError,
-  int64,
   kFold,
   type Model,
   matrix,
-  modelOf,
-  type Preprocessor,
   parametersOf,
-  type Row,
   random,
   readAdapter,
-  splitFrozen,
   takeFeatures,
   writeModel,
 } from "@graft-ml/core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type OrtRuntime, ortRuntime } from "../runtime/index.ts";
-import { decodedInputs, type FineTuneOptions, fineTune, frozenInputs, METHODS } from "./index.ts";
-
-const classes = ["lying", "standing"];
-const row = (text: string, label: string): Row => ({
-  where: `row ${text}`,
-  input: { kind: "text", text },
-  label,
-  split: null,
-  group: null,
-  weight: 1,
-});
-/** Pictures named by a number: even ones have lying stripes, odd ones standing stripes, both at a random place and noisy. */
-const pictures = (from: number, count: number) =>
-  Array.from({ length: count }, (_, i) => row(String(from + i), classes[(from + i) % 2]!));
-const SIDE = 8;
-const drawn = (input: Input): number[] => {
-  const number = Number((input as { text: string }).text);
-  const source = random(number);
-  const shift = source.integer(4);
-  return Array.from({ length: SIDE * SIDE }, (_, i) => {
-    const along = number % 2 === 0 ? Math.floor(i / SIDE) : i % SIDE;
-    return ((along + shift) % 4 < 2 ? 1 : -1) + 1.2 * source.normal();
-  });
-};
-const stripes: Preprocessor = {
-  kind: "image",
-  fingerprint: "stripes",
-  async prepare(inputs, change): Promise<Feeds> {
-    const data = inputs.flatMap((input, i) => {
-      const values = drawn(input);
-      const by = change ? change.random(i).normal() * 0.1 : 0;
-      return values.map((value) => value + by);
-    });
-    return { x: float32([inputs.length, 1, SIDE, SIDE], data) };
-  },
-  files: () => ({}),
-};
-
-function network(): Model {
-  const graph = emptyGraph("trunk");
-  const b = build(graph);
-  const w = (name: string, seed: number, shape: number[], scale: number, around = 0) => {
-    const source = random(seed);
-    const size = shape.reduce((x, y) => x * y);
-    return b.constant(
-      float32(
-        shape,
-        Array.from({ length: size }, () => around + scale * source.normal()),
-      ),
-      name,
-    );
-  };
-  let x = b.input("x", "float32", ["batch", 1, SIDE, SIDE]);
-  x = b.apply("Conv", [x, w("block.0.weight", 1, [6, 1, 3, 3], 0.4), w("block.0.bias", 2, [6], 0.1)], {
-    pads: [1, 1, 1, 1],
-  });
-  x = b.apply("Relu", [x]);
-  x = b.apply("Conv", [x, w("block.1.weight", 3, [8, 6, 3, 3], 0.2)], {
-    pads: [1, 1, 1, 1],
-    strides: [2, 2],
-  });
-  const norm = ["weight", "bias", "running_mean", "running_var"] as const;
-  const starts = norm.map((end, i) => w(`block.1.norm.${end}`, 4 + i, [8], 0.05, i === 0 || i === 3 ? 1 : 0));
-  x = b.apply("Relu", [b.apply("BatchNormalization", [x, ...starts])]);
-  x = b.apply("Conv", [x, w("block.2.weight", 8, [10, 8, 1, 1], 0.4), w("block.2.bias", 9, [10], 0.1)]);
-  x = b.apply("Flatten", [b.apply("GlobalAveragePool", [b.apply("Relu", [x])])], {}, { name: "features" });
-  graph.outputs.push(Object.assign(x, { dtype: "float32", shape: ["batch", 10] }));
-  return modelOf(graph);
-}
-
-let runtime: OrtRuntime;
-let folder: string;
-beforeAll(async () => {
-  runtime = await ortRuntime({ threads: 1, spinning: false });
-  folder = await mkdtemp(join(tmpdir(), "graft-tune-"));
-});
-afterAll(async () => {
-  await runtime.close();
-  await rm(folder, { recursive: true });
-});
-
-const usual = (more: Partial<FineTuneOptions> = {}): FineTuneOptions => ({
-  trunk: network(),
-  preprocessor: stripes,
-  runtime,
-  rows: pictures(0, 60),
+import { describe, expect, test } from "vitest";
+import {
   classes,
-  method: "lp-ft",
-  settings: { epochs: 4, learningRate: 0.01, depth: 2, batchSize: 8 },
-  ...more,
-});
-async function quality(model: Model, preprocessor = stripes, rows = pictures(1000, 100)) {
-  const session = await runtime.load(writeModel(model));
-  let right = 0;
-  let loss = 0;
-  for (const one of rows) {
-    const { probabilities, features } = await session.run(await preprocessor.prepare([one.input]));
-    const p = probabilities!.data as Float32Array;
-    const y = classes.indexOf(one.label!);
-    expect(p[0]! + p[1]!).toBeCloseTo(1, 5);
-    expect(features!.shape[0]).toBe(1);
-    right += p[y]! > 0.5 ? 1 : 0;
-    loss -= Math.log(p[y]!) / rows.length;
-  }
-  await session.close();
-  return { right, loss };
-}
-const tensors = (model: Model) =>
-  new Map([...model.graph.initializers].map(([value, tensor]) => [value.name, tensor.data as Float32Array]));
+  folder,
+  network,
+  pictures,
+  quality,
+  row,
+  runtime,
+  stripes,
+  tensors,
+  usual,
+} from "../../../../test/fine-tuning.ts";
+import { ortRuntime } from "../runtime/index.ts";
+import { fineTune, METHODS } from "./index.ts";
 
 describe("fine-tuning", () => {
   test("every method gives one model; those that train are better than the probe, and what is frozen stays", async () => {
@@ -380,148 +272,6 @@ describe("fine-tuning", () => {
     const trunk = network();
     trunk.graph.outputs.push(trunk.graph.outputs[0]!);
     await expect(fineTune(usual({ trunk }))).rejects.toThrow(/takes one, the features/);
-  });
-});
-
-describe("texts as token ids", () => {
-  const words = (text: string) => text.split(" ").map(Number);
-  const tokens: Preprocessor = {
-    kind: "text",
-    fingerprint: "tokens",
-    extentOf: (input) => 4 * Math.ceil(words((input as { text: string }).text).length / 4),
-    async prepare(inputs) {
-      const extent = Math.max(...inputs.map((input) => tokens.extentOf!(input)));
-      const ids = inputs.flatMap((input) => {
-        const all = words((input as { text: string }).text);
-        return Array.from({ length: extent }, (_, i) => all[i] ?? 0);
-      });
-      const shape = [inputs.length, extent];
-      return {
-        input_ids: int64(shape, ids),
-        attention_mask: int64(
-          shape,
-          ids.map((id) => (id > 0 ? 1 : 0)),
-        ),
-      };
-    },
-    files: () => ({}),
-  };
-  /** Two words of 20 say the class by their order, which a bag of words does not see. */
-  const texts = (from: number, count: number) =>
-    Array.from({ length: count }, (_, i) => {
-      const source = random(from + i);
-      const y = (from + i) % 2;
-      const noise = Array.from({ length: 1 + source.integer(9) }, () => 3 + source.integer(17));
-      return row([...noise, ...(y ? [1, 2] : [2, 1])].join(" "), classes[y]!);
-    });
-  function encoder(): Model {
-    const graph = emptyGraph("encoder");
-    const b = build(graph);
-    const w = (name: string, seed: number, shape: number[]) => {
-      const source = random(seed);
-      const size = shape.reduce((x, y) => x * y);
-      return b.constant(
-        float32(
-          shape,
-          Array.from({ length: size }, () => 0.4 * source.normal()),
-        ),
-        name,
-      );
-    };
-    const ids = b.input("input_ids", "int64", ["batch", "length"]);
-    const mask = b.input("attention_mask", "int64", ["batch", "length"]);
-    let x = b.apply("Gather", [w("embeddings.weight", 1, [20, 8]), ids]);
-    const kernel = w("layer.0.conv.weight", 2, [12, 8, 2]);
-    x = b.apply("Conv", [b.apply("Transpose", [x], { perm: [0, 2, 1] }), kernel], { pads: [0, 1] });
-    x = b.apply("Transpose", [b.apply("Relu", [x])], { perm: [0, 2, 1] });
-    x = b.apply("Tanh", [
-      b.apply("Add", [
-        b.apply("MatMul", [x, w("layer.1.dense.weight", 3, [12, 6])]),
-        w("layer.1.dense.bias", 4, [6]),
-      ]),
-    ]);
-    const flags = b.apply("Unsqueeze", [b.apply("Cast", [mask], { to: 1 }), int64([1], [2])]);
-    const sum = b.apply("ReduceSum", [b.apply("Mul", [x, flags]), int64([1], [1])], { keepdims: 0 });
-    x = b.apply(
-      "Div",
-      [sum, b.apply("ReduceSum", [flags, int64([1], [1])], { keepdims: 0 })],
-      {},
-      { name: "features" },
-    );
-    graph.outputs.push(Object.assign(x, { dtype: "float32", shape: ["batch", 6] }));
-    return modelOf(graph);
-  }
-  test.each([
-    ["lp-ft", 2],
-    ["full", 3],
-    ["lora", 2],
-  ] as const)("of different lengths: %s, %s blocks", async (method, depth) => {
-    const options = usual({ trunk: encoder(), preprocessor: tokens, rows: texts(0, 80), method });
-    const probe = await fineTune({ ...options, method: "probe" });
-    const settings = { epochs: 12, learningRate: 0.02, depth, batchSize: 8 };
-    const tuned = await fineTune({ ...options, settings });
-    const test = texts(5000, 60);
-    const [before, after] = [
-      await quality(probe.model, tokens, test),
-      await quality(tuned.model, tokens, test),
-    ];
-    expect(after.loss).toBeLessThan(0.7 * before.loss);
-    await expect(fineTune({ ...options, settings: { flip: true } })).rejects.toThrow(/change images/);
-  });
-});
-
-describe("inputs of rows", () => {
-  const rows = pictures(0, 11);
-  const common = { rows, preprocessor: stripes, augmentation: null, random: random(1) };
-  const parts = splitFrozen(network(), ["block.2.weight"]);
-  const frozen = (more: object = {}) =>
-    frozenInputs({
-      ...common,
-      lower: parts.lower!,
-      inputs: parts.cuts,
-      runtime,
-      views: 3,
-      batchSize: 4,
-      ...more,
-    });
-
-  test("of a frozen part are what it computes, whatever rows are asked for together", async () => {
-    const inputs = await frozen();
-    const session = await runtime.load(writeModel(parts.lower!));
-    const [cut] = parts.cuts as [string];
-    const all = (await inputs.feeds(Int32Array.of(7, 0, 10), 5))[cut]!;
-    const size = all.data.length / 3;
-    for (const [place, i] of [7, 0, 10].entries()) {
-      const alone = (await inputs.feeds(Int32Array.of(i), null))[cut]!.data as Float32Array;
-      expect((all.data as Float32Array).slice(place * size, (place + 1) * size)).toEqual(alone);
-      const direct = (await session.run(await stripes.prepare([rows[i]!.input])))[cut]!.data as Float32Array;
-      for (const [k, value] of direct.entries()) expect(alone[k]).toBeCloseTo(value, 5);
-    }
-    expect(inputs.bytes).toBe(11 * size * 4);
-    await session.close();
-  });
-
-  test("augmented: the same of the same seed, epoch and row; plain where nothing is to be changed", async () => {
-    const changing = { augmentation: augmentation({ flip: true }) };
-    const plain = await decodedInputs(common).feeds(Int32Array.of(3), null);
-    const inputs = decodedInputs({ ...common, ...changing });
-    expect(await inputs.feeds(Int32Array.of(3), null)).toEqual(plain);
-    const one = (await inputs.feeds(Int32Array.of(3), 2)).x!.data as Float32Array;
-    const two = (await inputs.feeds(Int32Array.of(5, 3), 2)).x!.data as Float32Array;
-    expect(two.slice(64)).toEqual(one);
-    expect((await inputs.feeds(Int32Array.of(3), 3)).x!.data).not.toEqual(one);
-    const kept = await frozen(changing);
-    const seen = new Set<string>();
-    for (let epoch = 0; epoch < 20; epoch++)
-      seen.add(String(Object.values(await kept.feeds(Int32Array.of(3), epoch))[0]!.data));
-    expect(seen.size).toBe(3);
-  });
-
-  test("beyond what may be kept are refused before they are all computed", async () => {
-    let done = 0;
-    const limit = { limit: 1000, onProgress: (now: number) => void (done = now) };
-    await expect(frozen(limit)).rejects.toThrow(InputError);
-    expect(done).toBeLessThan(11);
   });
 });
 
