@@ -70,13 +70,16 @@ export interface FittedWordMean {
   trunk(): Model;
 }
 
+/** The texts are of another language than the vectors, or no texts: none of them holds a word that has a vector. */
+export class NoWordKnown extends InputError {}
+
 /** The weight of smooth inverse frequency: a / (a + p). */
 const SIF = 1e-3;
 
 /**
  * Means of word vectors. "mean": all words alike. "sif": each by a / (a + p(w)) of its share p of the corpus, and the commonest
  * direction of the training texts taken out (Arora et al. 2017, https://openreview.net/forum?id=SyK00v5xx). "tfidf": each by
- * ln((1 + N) / (1 + df)) + 1 over the N training texts. Throws an InputError where no training text holds a known word.
+ * ln((1 + N) / (1 + df)) + 1 over the N training texts. Throws NoWordKnown where no training text holds a known word.
  */
 export function fitWordMean(
   table: WordTable,
@@ -107,7 +110,7 @@ export function fitWordMean(
   const vectors = rowsOf(table);
   const common = pooling === "sif" ? commonDirection(mean, vectors, dimension, texts) : null;
   if (!texts.some((text) => mean.lengthOf(text) > 0))
-    throw new InputError(
+    throw new NoWordKnown(
       `none of the ${texts.length} texts holds a word that has a vector; check the text column, or take vectors of its language`,
     );
   return { mean, trunk: () => trunkOf(vectors, dimension, common) };

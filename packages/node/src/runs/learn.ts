@@ -1,6 +1,7 @@
 import {
   InputError,
   matrix,
+  NoWordKnown,
   type Random,
   type Row,
   type Runtime,
@@ -182,7 +183,7 @@ async function learnStreamed(
 }
 
 /** The sources of all backbones and layers to choose from. */
-async function openAll({ prepared, options, reader, cache }: Stage): Promise<Source[]> {
+async function openAll({ prepared, options, reader, cache, log }: Stage): Promise<Source[]> {
   const { backbones = ["none"], pooling, framing, batchSize, maxLength } = options;
   if (backbones.length === 0) throw new InputError("no backbone is named; pass one, or none");
   const modality = prepared.dataset.task === "image-classification" ? "image" : "text";
@@ -204,8 +205,9 @@ async function openAll({ prepared, options, reader, cache }: Stage): Promise<Sou
       });
       sources.push(...opened);
     } catch (error) {
-      // Vectors nobody named that know no word of the texts are simply no candidate.
-      if (!(error instanceof InputError) || backbones.includes(spec) || spec === "none") throw error;
+      // Vectors nobody named that know no word of the texts are no candidate; whatever else is wrong is told.
+      if (!(error instanceof NoWordKnown) || backbones.includes(spec)) throw error;
+      await log({ step: "leave out", backbone: spec, reason: error.message });
     }
   }
   requireNetwork(sources, options.method ?? "auto");

@@ -204,4 +204,11 @@ test("auto takes the built-in vectors where they tell classes better than TF-IDF
     { ...common, output: at("greek") },
   );
   expect(told.metrics.chosen.backbone).toBe("none");
+  expect(readFileSync(join(at("greek"), "log.jsonl"), "utf8")).toMatch(
+    /"leave out","backbone":"builtin:text","reason":"none of the 6 texts/,
+  );
+  // Only that is no reason to stop: what else is wrong with vectors nobody named is told.
+  await expect(
+    trainRun(dataset(rows), { ...common, output: at("no-layer"), layer: "words.median" }),
+  ).rejects.toThrow(/"words\.median": builtin:text has words\.mean/);
 });

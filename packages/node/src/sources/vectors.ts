@@ -54,8 +54,8 @@ export function builtinVectors(name: string): string | null {
 /**
  * The sources over word vectors: a text is the mean of its words' vectors. Without a layer there is one for each way to take the
  * mean, to choose from on training rows, the plain one first; a layer `words.mean`, `words.sif` or `words.tfidf` is that way
- * alone. Words of the training rows and the commonest others are kept. Throws an InputError where the file is none, or where no
- * training text holds a word it knows.
+ * alone. Words of the training rows and the commonest others are kept. Throws an InputError where the file is none, NoWordKnown
+ * where no training text holds a word it knows.
  */
 export async function vectorSources(
   spec: string,
