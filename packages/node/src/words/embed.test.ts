@@ -103,6 +103,9 @@ describe("graft embed", () => {
     expect(vectors.vectorOf("kayak")).not.toEqual(from.vectorOf("kayak"));
     const words = { ...from, subwords: null };
     await expect(embed({ ...common, from: words, settings: parts })).rejects.toThrow(/have no sub-words/);
+    await expect(embed({ ...common, settings: { shortest: 2 } })).rejects.toThrow(
+      /shortest is 3 in the vectors gone on from, got 2/,
+    );
   });
 
   test("joins words to phrases where asked, which then have vectors", async () => {

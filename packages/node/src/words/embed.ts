@@ -9,7 +9,6 @@ import {
   InputError,
   type MovedWord,
   resolveSettings,
-  type SubwordShape,
   startFrom,
   startRate,
   type TokenKind,
@@ -89,15 +88,8 @@ const LONG_ROUND = 32;
 export async function embed(options: EmbedOptions): Promise<Embedded> {
   const { output, storage = "float32", seed = 0, threads = 1, tokens = "words", signal } = options;
   const { from = null } = options;
-  const settings = resolveSettings("embed", embedOptions, {
-    ...options.settings,
-    ...(from === null ? {} : { dim: from.dimension }),
-    ...(from?.subwords ? { subwords: true, ...shapeOf(from.subwords) } : {}),
-  });
-  if (from !== null && from.subwords === null && settings.subwords)
-    throw new InputError(
-      "embed: the vectors gone on from have no sub-words, which cannot be added to them; leave out --subwords",
-    );
+  const asked = resolveSettings("embed", embedOptions, options.settings ?? {});
+  const settings = from === null ? asked : settingsOf(from, asked);
   const format = vectorFormatOf(output); // refused before an hour of work
   if (storage !== "float32" && format !== "npz")
     throw new InputError(`embed: ${storage} is written as .npz; name the output so`);
@@ -142,9 +134,20 @@ export async function embed(options: EmbedOptions): Promise<Embedded> {
   return { vectors, corpus: { tokens: total, kept, distinct }, ...resumed, continued };
 }
 
-/** How words are cut into sequences, which is that of the vectors gone on from. */
-function shapeOf({ shortest, longest, buckets }: SubwordShape): SubwordShape {
-  return { shortest, longest, buckets };
+/** The settings with the shape of the vectors gone on from: what was asked for otherwise cannot be had. */
+function settingsOf({ dimension, subwords }: WordVectors, asked: EmbedSettings): EmbedSettings {
+  if (subwords === null && asked.subwords)
+    throw new InputError(
+      "embed: the vectors gone on from have no sub-words, which cannot be added to them; leave out --subwords",
+    );
+  const { shortest, longest, buckets } = subwords ?? asked;
+  const shape = { dim: dimension, shortest, longest, buckets };
+  for (const name of ["dim", "shortest", "longest", "buckets"] as const)
+    if (asked[name] !== embedOptions[name].default && asked[name] !== shape[name])
+      throw new InputError(
+        `embed: ${name} is ${shape[name]} in the vectors gone on from, got ${asked[name]}; leave it out`,
+      );
+  return { ...asked, ...shape, subwords: subwords !== null };
 }
 
 interface Training extends EmbedOptions {
