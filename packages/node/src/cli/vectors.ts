@@ -1,5 +1,5 @@
-import { readFile, writeFile } from "node:fs/promises";
-import { basename } from "node:path";
+import { mkdir, readFile } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import {
   ANALOGY_METHODS,
   type AnalogyMethod,
@@ -17,6 +17,7 @@ import {
   type WordVectors,
   wordIndex,
 } from "@graft-ml/core";
+import { writeWhole } from "../runs/folder.ts";
 import {
   mapFile,
   readRelations,
@@ -231,9 +232,10 @@ async function map(
   const files = { page: output, pca: `${bare}-pca.svg`, umap: `${bare}-umap.svg` };
   const title = basename((operands as readonly string[])[1]!);
   const about = `${all.words.length} words × ${all.dimension}`;
-  await writeFile(files.page, renderWordMap(drawn, { title, about }));
-  await writeFile(files.pca, mapFile(drawn.pca));
-  await writeFile(files.umap, mapFile(drawn.umap));
+  await mkdir(dirname(output), { recursive: true });
+  await writeWhole(files.page, renderWordMap(drawn, { title, about }));
+  await writeWhole(files.pca, mapFile(drawn.pca));
+  await writeWhole(files.umap, mapFile(drawn.umap));
   if (drawn.missing.length > 0) terminal.warn(`no vector for ${drawn.missing.join(", ")}`);
   terminal.print(`${drawn.umap.words.length} words drawn: ${Object.values(files).join(", ")}`);
   return { files, ...drawn };

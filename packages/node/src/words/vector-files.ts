@@ -1,6 +1,6 @@
 import { createWriteStream } from "node:fs";
-import { rename, rm, stat } from "node:fs/promises";
-import { basename } from "node:path";
+import { mkdir, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import {
@@ -31,8 +31,8 @@ export async function readVectorsFile(path: string, options: ReadVectorsOptions 
 }
 
 /**
- * Writes word vectors in the form that the file's name asks for (`.txt`, `.vec`, `.bin`, `.glove`, `.npz`). The file gets its name
- * when it is complete. Throws an InputError where the form cannot hold a word, or where the name asks for none.
+ * Writes word vectors in the form that the file's name asks for (`.txt`, `.vec`, `.bin`, `.glove`, `.npz`). Its folder is made where
+ * there is none, and the file gets its name when it is complete. Throws an InputError where the form cannot hold a word, or where the name asks for none.
  */
 export async function writeVectorsFile(
   path: string,
@@ -41,6 +41,7 @@ export async function writeVectorsFile(
 ): Promise<void> {
   const bytes = writeWordVectors(vectors, vectorFormatOf(path), storage);
   const part = `${path}.part`;
+  await mkdir(dirname(path), { recursive: true });
   try {
     await pipeline(Readable.from(bytes, { objectMode: true }), createWriteStream(part));
     await rename(part, path);

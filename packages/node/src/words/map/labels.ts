@@ -4,7 +4,7 @@ export interface Marked {
   readonly x: number;
   readonly y: number;
   readonly size: number;
-  /** Has a label however far off, with a line to it; others go without where there is no room. */
+  /** Has a label however far off, in bold type, with a line to it; others go without where there is no room. */
   readonly isNamed: boolean;
 }
 
@@ -62,25 +62,31 @@ export function placeLabels(
   });
 }
 
-/** How wide a text is at most in the fonts that systems have, in pixels. */
-export function widthOf(text: string, size: number): number {
+/** How much wider letters are in bold type; signs of a square stay as they are. */
+const BOLD = 1.13;
+
+/** How wide a text is, in pixels, in DejaVu Sans, the widest of the fonts that systems show pages in. */
+export function widthOf(text: string, size: number, isBold: boolean): number {
   let width = 0;
   for (const sign of text)
     width += /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u.test(sign)
       ? 1.02
-      : /[fijlrtI.,:;'|]/.test(sign)
-        ? 0.4
-        : /[mwMW]/.test(sign)
-          ? 0.96
-          : /\p{Lu}/u.test(sign)
-            ? 0.74
-            : 0.62;
+      : (isBold ? BOLD : 1) * letterWidth(sign);
   return width * size;
 }
 
-function labelAt({ text, x, y, size }: Marked, radius: number, angle: number, isFar: boolean): Label {
+function letterWidth(sign: string): number {
+  return /[fijlrtI.,:;'|]/.test(sign) ? 0.4 : /[mwMW]/.test(sign) ? 0.96 : /\p{Lu}/u.test(sign) ? 0.74 : 0.62;
+}
+
+function labelAt(
+  { text, x, y, size, isNamed }: Marked,
+  radius: number,
+  angle: number,
+  isFar: boolean,
+): Label {
   const [dx, dy] = [Math.cos(angle), -Math.sin(angle)];
-  const width = widthOf(text, size);
+  const width = widthOf(text, size, isNamed);
   const height = 1.15 * size;
   // The side of the box that faces the point lies on the circle.
   const left = x + radius * dx + ((dx - 1) / 2) * width;

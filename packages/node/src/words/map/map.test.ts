@@ -69,6 +69,7 @@ test("words that are given are drawn with those of the pairs, unknown ones are t
   expect(around.umap.words).toHaveLength(21);
   expect(around.umap.isNamed.filter((named) => named)).toHaveLength(1);
   expect(() => wordMap(vectors, { words: ["uncle"] })).toThrow(/three words with vectors, got 1/);
+  expect(() => wordMap(vectors, { words: ["uncle", "emperor"] })).toThrow(/got 1 \(none for emperor\)/);
   expect(() => readRelations("king")).toThrow(/"king" is no pair/);
 });
 

@@ -65,9 +65,10 @@ export function wordMap(vectors: WordVectors, options: WordMapOptions = {}): Wor
   const named = wanted.filter(has);
   const company = commonest(vectors, new Set(named), options.count ?? (words.length > 0 ? 0 : COMPANY));
   const all = [...named, ...company];
+  const missing = wanted.filter((word) => !has(word));
   if (all.length < 3)
     throw new InputError(
-      `a map needs three words with vectors, got ${all.length}; name more, or --count of the commonest`,
+      `a map needs three words with vectors, got ${all.length}${missing.length === 0 ? "" : ` (none for ${missing.slice(0, 10).join(", ")})`}; name more, or a --count of the commonest, of four letters or more, around them`,
     );
   if (all.length > MOST_WORDS)
     throw new InputError(
@@ -81,7 +82,7 @@ export function wordMap(vectors: WordVectors, options: WordMapOptions = {}): Wor
     each: relations
       .filter(({ pairs }) => relations.length > 1 && new Set(pairs.flat()).size >= 4)
       .map((relation) => project("pca", [...new Set(relation.pairs.flat())], [relation])),
-    missing: wanted.filter((word) => !has(word)),
+    missing,
   };
 }
 
