@@ -19,7 +19,8 @@ import {
   wordIndex,
   wordTokenizer,
 } from "graft-ml";
-import { fasttextArguments, fasttextProgram, gensimPeer, word2vecArguments } from "./embed-peers.mjs";
+import { fasttextArguments, fasttextProgram, word2vecArguments } from "./embed-peers.mjs";
+import { pythonPeer } from "./python-peer.mjs";
 
 const data = process.env.GRAFT_DATA ?? new URL("../../shared/data", import.meta.url).pathname;
 const only = (process.env.GRAFT_ONLY ?? "graft,gensim,word2vec,fasttext").split(",");
@@ -60,10 +61,10 @@ export async function run(say) {
         }
       if (only.includes("gensim"))
         for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
-          const peer = gensimPeer();
+          const peer = pythonPeer("embed-peer.py");
           const { version } = await peer.next();
           const { seconds } = await peer.ask({ ...settings, method, corpus, threads, output, seed });
-          peer.end();
+          peer.stop();
           await keep(`gensim ${version} ${method} seed ${seed}`, seconds, words);
         }
       if (only.includes("word2vec") && process.env.GRAFT_WORD2VEC) {

@@ -9,7 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { corpusFiles, corpusTexts, embed, wordTokenizer } from "graft-ml";
-import { fasttextArguments, fasttextProgram, gensimPeer, word2vecArguments } from "./embed-peers.mjs";
+import { fasttextArguments, fasttextProgram, word2vecArguments } from "./embed-peers.mjs";
+import { pythonPeer } from "./python-peer.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const data = process.env.GRAFT_DATA ?? join(root, "../shared/data");
@@ -24,7 +25,7 @@ export async function run(say) {
   const corpus = join(folder, "corpus.txt");
   const words = await writeCorpus(corpus);
   say(`${words} words; ${settings.dim} numbers, window ${settings.window}, ${settings.negative} noise words`);
-  const gensim = gensimPeer();
+  const gensim = pythonPeer("embed-peer.py");
   say(`gensim ${(await gensim.next()).version}`);
   const rows = [];
   try {
@@ -76,7 +77,7 @@ export async function run(say) {
     rows.push(await memoryRow(corpus, folder));
     return rows;
   } finally {
-    gensim.end();
+    gensim.stop();
     await rm(folder, { recursive: true });
   }
 }
@@ -96,10 +97,10 @@ async function memoryRow(corpus, folder) {
   const given = JSON.stringify(job("skipgram", corpus, folder));
   const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", code, given], { cwd: root });
   const ours = Number(stdout) / 1024;
-  const gensim = gensimPeer();
+  const gensim = pythonPeer("embed-peer.py");
   await gensim.next();
   const { memory } = await gensim.ask({ ...settings, method: "skipgram", corpus, threads: 1 });
-  gensim.end();
+  gensim.stop();
   const ratio = Number((ours / memory).toFixed(3));
   return {
     ...{

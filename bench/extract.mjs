@@ -1,12 +1,10 @@
 // Photos to features with MobileNetV2 and a network of ResNet-18's size at 224: Graft, a script of PyTorch and Pillow, and
 // what bare sharp and bare ONNX Runtime need one after the other, each with both cores. In turn, so that other work on the
 // machine meets all of them.
-import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import {
   extractFeatures,
@@ -19,10 +17,10 @@ import {
 } from "graft-ml";
 import ort from "onnxruntime-node";
 import sharp from "sharp";
+import { pythonPeer } from "./python-peer.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const data = process.env.GRAFT_DATA ?? join(root, "../shared/data");
-const python = process.env.GRAFT_PYTHON ?? join(root, ".venv/bin/python");
 /** Images a run of the network, the default of an extraction. */
 const BATCH = 2;
 /** The peer's forms and sizes of a batch. */
@@ -56,7 +54,7 @@ async function compare({ name, trunk, input, config, paths, rounds }, say) {
   const folder = await mkdtemp(join(tmpdir(), "graft-bench-"));
   if (trunk !== null) writeFileSync(join(folder, "trunk.onnx"), trunk);
   writeFileSync(join(folder, "paths.json"), JSON.stringify(paths));
-  const peer = startPeer(folder);
+  const peer = pythonPeer("extract-peer.py", folder);
   say(`${name}: ${paths.length} photos, PyTorch ${(await peer.next()).version}`);
   const model = trunk ?? readFileSync(join(folder, "trunk.onnx"));
   const runtime = await ortRuntime({ throughput: true });
@@ -157,23 +155,6 @@ async function runAll(session, isOurs, name, count) {
   };
   await Promise.all(Array.from({ length: isOurs ? 4 : 1 }, lane));
   return (performance.now() - begin) / 1000;
-}
-
-/** The script of the peer, which waits for the name of a mode and answers with seconds. */
-function startPeer(folder) {
-  const child = spawn(python, [join(root, "bench/extract-peer.py"), folder], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async () => JSON.parse((await lines.next()).value);
-  return {
-    next,
-    async ask(mode) {
-      child.stdin.write(`${mode}\n`);
-      return await next();
-    },
-    stop: () => child.stdin.end(),
-  };
 }
 
 function largestDifference(ours, bytes) {

@@ -4,16 +4,16 @@
 // Intervals are Student's over the draws of training rows, paired. GRAFT_DRAWS=10, GRAFT_SHOTS=16,64, GRAFT_SPEED=0 leaves
 // the speed out, GRAFT_DRAWS=0 the table.
 import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { heads, openRun, openSource, ortRuntime, random, takeFeatures, trainRun } from "graft-ml";
+import { python } from "./python-peer.mjs";
+import { data, linesOf, sstRows, trecRows } from "./text-sets.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const data = process.env.GRAFT_DATA ?? join(root, "../shared/data");
-const python = process.env.GRAFT_PYTHON ?? join(root, ".venv/bin/python");
 const DRAWS = Number(process.env.GRAFT_DRAWS ?? 10);
 const SHOTS = (process.env.GRAFT_SHOTS ?? "16,64").split(",").map(Number);
 const HELD_OUT = 2000;
@@ -194,12 +194,6 @@ function drawn(train, labels, shots, draw) {
   });
 }
 
-function linesOf(path, encoding = "utf8") {
-  return readFileSync(join(data, path), encoding)
-    .split("\n")
-    .filter((line) => line.trim() !== "");
-}
-
 function official(name, train, test) {
   const all = [...train, ...test];
   const names = [...new Set(all.map(({ label }) => label))].sort();
@@ -220,18 +214,11 @@ function heldOut(name, classes) {
 }
 
 function trec() {
-  const rows = (part) =>
-    linesOf(`text_trec/TREC.${part}`, "latin1").map((line) => ({
-      label: line.split(":")[0],
-      text: line.slice(line.indexOf(" ") + 1),
-    }));
-  return official("TREC-6", rows("train"), rows("test"));
+  return official("TREC-6", trecRows("train"), trecRows("test"));
 }
 
 function sst() {
-  const rows = (part) =>
-    linesOf(`text_sst/stsa.binary.${part}`).map((line) => ({ label: line[0], text: line.slice(2) }));
-  return official("SST-2", rows("train"), rows("test"));
+  return official("SST-2", sstRows("train"), sstRows("test"));
 }
 
 function subj() {

@@ -69,7 +69,13 @@ async function fitShards(folder) {
   const names = readdirSync(folder).filter((name) => name.endsWith(".npy"));
   const source = await npyBlocks(names.sort().map((name) => join(folder, name)));
   let passes = 0;
-  const counted = { ...source, blocks: (size) => (passes++, source.blocks(size)) };
+  const counted = {
+    ...source,
+    blocks(size) {
+      passes++;
+      return source.blocks(size);
+    },
+  };
   const labels = new Int32Array(new Uint8Array(readFileSync(join(folder, "labels.i32"))).buffer);
   const runtime = await ortRuntime({ spinning: false });
   const begin = performance.now();

@@ -2,17 +2,13 @@
 // at a given strength, against scikit-learn: time to the same objective, in turn. The peer stops where its tolerance says;
 // ours counts only if its objective is at most 1e-5 of it higher. Our SVM's time holds the folds of its temperature, too.
 // GRAFT_CASES=logistic:10:1e-4,linearSvm:1 and GRAFT_ROUNDS choose some of it.
-import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { build, emptyGraph, heads, ortRuntime, random } from "graft-ml";
+import { pythonPeer } from "./python-peer.mjs";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const python = process.env.GRAFT_PYTHON ?? join(root, ".venv/bin/python");
 const ROUNDS = Number(process.env.GRAFT_ROUNDS ?? 3);
 const [ROWS, COLUMNS, CLASSES] = [20_000, 1280, 10];
 // Head, strength and the peer's tolerance. At scikit-learn's own for logistic regression, 1e-4, it stops 1e-4 (C = 1) and
@@ -27,7 +23,7 @@ const CASES = (process.env.GRAFT_CASES ?? "logistic:1:1e-5,logistic:10:1e-5,line
 /** @param {(line: string) => void} say */
 export async function run(say) {
   const folder = await mkdtemp(join(tmpdir(), "graft-bench-"));
-  const peer = startPeer(folder);
+  const peer = pythonPeer("heads-peer.py", folder);
   const { version } = await peer.next();
   say(`scikit-learn ${version}`);
   const read = (name) => new Uint8Array(readFileSync(join(folder, name))).buffer;
@@ -87,23 +83,6 @@ function coefficientsOf(fitted) {
   const of = (shape) => [...graph.initializers.values()].find((tensor) => tensor.shape.join() === shape).data;
   const all = [...of(`${COLUMNS},${CLASSES}`), ...of(`${CLASSES}`)];
   return Float32Array.from(all, (value) => value * temperature);
-}
-
-/** The script of the peer, which answers one question a line. */
-function startPeer(folder) {
-  const child = spawn(python, [join(root, "bench/heads-peer.py"), folder], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async () => JSON.parse((await lines.next()).value);
-  return {
-    next,
-    async ask(question) {
-      child.stdin.write(`${JSON.stringify(question)}\n`);
-      return await next();
-    },
-    stop: () => child.stdin.end(),
-  };
 }
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];

@@ -1,5 +1,5 @@
 // A joint step of three tasks against the sum of the three tasks' own steps, interleaved: classes over one text CNN, tags over
-// one BiLSTM. ROUNDS=5 takes fewer rounds, CASES=tags one case.
+// one BiLSTM. ROUNDS=5 takes fewer rounds, CASES=tags one case. One thread.
 import {
   appendTagHead,
   appendTrunk,
@@ -29,7 +29,6 @@ import {
 
 const [ROWS, LENGTH, CLASSES, STEPS] = [32, 32, 4, 20];
 const ROUNDS = Number(process.env.ROUNDS ?? 13);
-const runtime = await ortRuntime({ threads: 1, spinning: false });
 const network = architectures["text-cnn"].build({ vocabulary: 8000, width: 48, filters: 32 }, random(1));
 
 function task(name) {
@@ -62,7 +61,7 @@ function task(name) {
 }
 
 /** Milliseconds a step, the first ones left out. */
-async function step(tasks) {
+async function step(tasks, runtime) {
   const times = [];
   let last = 0;
   const sizes = tasks.map(() => STEPS);
@@ -144,26 +143,30 @@ const cases = [
   ["tags", "a joint step of three tagging tasks, bilstm, 640 tokens each", () => heads.map(tagTask)],
 ];
 
-const rows = [];
-for (const [name, about, made] of cases) {
-  if (process.env.CASES && process.env.CASES !== name) continue;
-  const tasks = made();
-  const rounds = [];
-  for (let round = 0; round <= ROUNDS; round++) {
-    const joint = await step(tasks);
-    let alone = 0;
-    for (const one of tasks) alone += await step([one]);
-    if (round > 0) rounds.push({ joint, alone, ratio: joint / alone });
+/** @param {(line: string) => void} say */
+export async function run(say) {
+  const runtime = await ortRuntime({ threads: 1, spinning: false });
+  const rows = [];
+  for (const [name, about, made] of cases) {
+    if (process.env.CASES && process.env.CASES !== name) continue;
+    const tasks = made();
+    const rounds = [];
+    for (let round = 0; round <= ROUNDS; round++) {
+      const joint = await step(tasks, runtime);
+      let alone = 0;
+      for (const one of tasks) alone += await step([one], runtime);
+      if (round > 0) rounds.push({ joint, alone, ratio: joint / alone });
+    }
+    rounds.sort((a, b) => a.ratio - b.ratio);
+    const { joint, alone, ratio } = rounds[Math.floor(rounds.length / 2)];
+    rows.push({
+      ...{ case: about, ours: joint, peer: alone, peerName: "the sum of the three tasks' own steps" },
+      ...{ unit: "ms", ratio, spread: [rounds[0].ratio, rounds.at(-1).ratio] },
+    });
+    say(
+      `${about}: ${joint.toFixed(1)} ms, the sum of the tasks' own ${alone.toFixed(1)} ms, ratio ${ratio.toFixed(3)} (${rounds[0].ratio.toFixed(2)}–${rounds.at(-1).ratio.toFixed(2)})`,
+    );
   }
-  rounds.sort((a, b) => a.ratio - b.ratio);
-  const { joint, alone, ratio } = rounds[Math.floor(rounds.length / 2)];
-  rows.push({
-    ...{ case: about, ours: joint, peer: alone, peerName: "the sum of the three tasks' own steps" },
-    ...{ unit: "ms", ratio, spread: [rounds[0].ratio, rounds.at(-1).ratio] },
-  });
-  console.log(
-    `${about}: ${joint.toFixed(1)} ms, the sum of the tasks' own ${alone.toFixed(1)} ms, ratio ${ratio.toFixed(3)} (${rounds[0].ratio.toFixed(2)}–${rounds.at(-1).ratio.toFixed(2)})`,
-  );
+  await runtime.close();
+  return rows;
 }
-await runtime.close();
-console.log(JSON.stringify({ name: "multitask", rows }));

@@ -1,15 +1,11 @@
 // A large file of word vectors: 1 000 000 words × 300 in word2vec's binary form (GRAFT_WORDS says how many; made for the bench, 1.2 GB in
 // the temporary folder), loaded and asked for neighbours, against gensim 4 in turn. GRAFT_ROUNDS says how often (2).
-import { spawn } from "node:child_process";
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { nearestOfMany, nearestWords, random, readVectorsFile, wordIndex } from "graft-ml";
+import { pythonPeer } from "./python-peer.mjs";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const python = process.env.GRAFT_PYTHON ?? join(root, ".venv/bin/python");
 const ROUNDS = Number(process.env.GRAFT_ROUNDS ?? 2);
 const WORDS = Number(process.env.GRAFT_WORDS ?? 1_000_000);
 const DIMENSION = 300;
@@ -21,7 +17,7 @@ export async function run(say) {
   const path = join(folder, "large.bin");
   try {
     await writeLarge(path);
-    const peer = startPeer();
+    const peer = pythonPeer("query-peer.py");
     say(`gensim ${(await peer.next()).version}; ${WORDS} × ${DIMENSION}`);
     const asked = Array.from({ length: QUERIES }, (_, i) => wordOf((i * 7919) % WORDS));
     const times = { load: [], index: [], one: [], many: [] };
@@ -37,7 +33,7 @@ export async function run(say) {
       const same = asked.filter((_, i) => ours.found[i] === theirs.found[i]).length;
       if (same < QUERIES) say(`${QUERIES - same} of ${QUERIES} words have another nearest word`);
     }
-    peer.end();
+    peer.stop();
     const names = {
       load: "load, ms",
       index: "make ready for queries, ms",
@@ -97,22 +93,4 @@ async function writeLarge(path) {
     await file.write(Buffer.concat(parts));
   }
   await file.close();
-}
-
-function startPeer() {
-  const peer = spawn(python, [join(root, "bench/query-peer.py")], { stdio: ["pipe", "pipe", "inherit"] });
-  const lines = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();
-  const next = async () => {
-    const { value, done } = await lines.next();
-    if (done) throw new Error("the peer ended");
-    return JSON.parse(value);
-  };
-  return {
-    next,
-    async ask(question) {
-      peer.stdin.write(`${JSON.stringify(question)}\n`);
-      return await next();
-    },
-    end: () => peer.stdin.end(),
-  };
 }

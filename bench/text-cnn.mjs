@@ -4,11 +4,9 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { builtinVectors, random, readVectorsFile, trainRun, wordVectors, writeVectorsFile } from "graft-ml";
+import { sstRows, trecRows } from "./text-sets.mjs";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const data = process.env.GRAFT_DATA ?? join(root, "../shared/data");
 const SEEDS = Number(process.env.GRAFT_SEEDS ?? 3);
 const EPOCHS = Number(process.env.GRAFT_EPOCHS ?? 5);
 const DRAWS = 2000;
@@ -21,7 +19,7 @@ export async function run(say) {
   const drawn = join(folder, "random.bin");
   const numbers = Float32Array.from(vectors.vectors, () => source.normal());
   await writeVectorsFile(drawn, wordVectors({ words: vectors.words, dimension: 100, vectors: numbers }));
-  const sets = [await trec(), await sst()];
+  const sets = [trec(), sst()];
   const right = new Map();
   for (let seed = 0; seed < SEEDS; seed++)
     for (const dataset of sets)
@@ -82,28 +80,16 @@ function interval(given, other) {
   return [gains[Math.floor(0.025 * DRAWS)], gains[Math.floor(0.975 * DRAWS)]];
 }
 
-async function trec() {
-  const rows = async (part, split) =>
-    (await linesOf(`text_trec/TREC.${part}`, "latin1")).map((line) =>
-      rowOf(line.slice(line.indexOf(" ") + 1), line.split(":")[0], split),
-    );
-  return datasetOf("TREC-6", [...(await rows("train", "train")), ...(await rows("test", "test"))]);
-}
+const trec = () =>
+  datasetOf("TREC-6", [...rowsOf(trecRows("train"), "train"), ...rowsOf(trecRows("test"), "test")]);
+const sst = () =>
+  datasetOf("SST-2", [...rowsOf(sstRows("train"), "train"), ...rowsOf(sstRows("test"), "test")]);
 
-async function sst() {
-  const rows = async (part, split) =>
-    (await linesOf(`text_sst/stsa.binary.${part}`)).map((line) =>
-      rowOf(line.slice(2), `class ${line[0]}`, split),
-    );
-  return datasetOf("SST-2", [...(await rows("train", "train")), ...(await rows("test", "test"))]);
-}
-
-async function linesOf(path, encoding = "utf8") {
-  return (await readFile(join(data, path), encoding)).split("\n").filter((line) => line.trim() !== "");
-}
-
-function rowOf(text, label, split) {
-  return { where: text.slice(0, 40), input: { kind: "text", text }, label, split, group: null, weight: 1 };
+function rowsOf(rows, split) {
+  return rows.map(({ text, label }) => ({
+    ...{ where: text.slice(0, 40), input: { kind: "text", text }, label: `class ${label}` },
+    ...{ split, group: null, weight: 1 },
+  }));
 }
 
 function datasetOf(source, rows) {

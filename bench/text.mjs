@@ -1,18 +1,14 @@
 // Texts without transfer: TF-IDF and a logistic head against scikit-learn's vectorizers (word 1–2-grams and char_wb 3–5, of
 // Chinese characters 1–3, sublinear) and LogisticRegression(C=10), on the same splits. Times are of fit and transform of the
 // vectorizers on the training part; errors are of the test part, the strength of our head by inner cross-validation.
-import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { fitTfidf, heads, ortRuntime, random, readDataset } from "graft-ml";
+import { pythonPeer } from "./python-peer.mjs";
+import { data, linesOf, sstRows, trecRows } from "./text-sets.mjs";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
-const data = process.env.GRAFT_DATA ?? join(root, "../shared/data");
-const python = process.env.GRAFT_PYTHON ?? join(root, ".venv/bin/python");
 /** Rounds of timing; GRAFT_ROUNDS=0 measures errors alone. GRAFT_SETS=SUBJ,emotion chooses sets. */
 const ROUNDS = Number(process.env.GRAFT_ROUNDS ?? 3);
 const WANTED = process.env.GRAFT_SETS?.split(",");
@@ -27,7 +23,7 @@ export async function run(say) {
   const folder = await mkdtemp(join(tmpdir(), "graft-bench-"));
   const file = join(folder, "sets.json");
   writeFileSync(file, JSON.stringify(sets));
-  const peer = startPeer(file);
+  const peer = pythonPeer("text-peer.py", file);
   const runtime = await ortRuntime({ spinning: false });
   const { version } = await peer.next();
   say(`scikit-learn ${version}`);
@@ -108,12 +104,6 @@ async function compared(s, { name, texts, labels, splits }, { peer, runtime, say
   };
 }
 
-function linesOf(path, encoding = "utf8") {
-  return readFileSync(join(data, path), encoding)
-    .split("\n")
-    .filter((line) => line.trim() !== "");
-}
-
 /** A set with an official test part. */
 function official(name, train, test) {
   const all = [...train, ...test];
@@ -128,18 +118,11 @@ function official(name, train, test) {
 }
 
 function sst() {
-  const rows = (part) =>
-    linesOf(`text_sst/stsa.binary.${part}`).map((line) => ({ label: line[0], text: line.slice(2) }));
-  return official("SST-2", rows("train"), rows("test"));
+  return official("SST-2", sstRows("train"), sstRows("test"));
 }
 
 function trec() {
-  const rows = (part) =>
-    linesOf(`text_trec/TREC.${part}`, "latin1").map((line) => ({
-      label: line.split(":")[0],
-      text: line.slice(line.indexOf(" ") + 1),
-    }));
-  return official("TREC-6", rows("train"), rows("test"));
+  return official("TREC-6", trecRows("train"), trecRows("test"));
 }
 
 function emotion() {
@@ -180,23 +163,6 @@ function folds(labels, count) {
     train: all.filter((i) => fold[i] !== k),
     test: all.filter((i) => fold[i] === k),
   }));
-}
-
-/** The script of the peer, which answers one question a line. */
-function startPeer(file) {
-  const child = spawn(python, [join(root, "bench/text-peer.py"), file], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const next = async () => JSON.parse((await lines.next()).value);
-  return {
-    next,
-    async ask(question) {
-      child.stdin.write(`${JSON.stringify(question)}\n`);
-      return await next();
-    },
-    stop: () => child.stdin.end(),
-  };
 }
 
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
