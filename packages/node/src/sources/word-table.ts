@@ -2,6 +2,7 @@ import {
   GIVEN_EMBEDDINGS,
   InputError,
   type Model,
+  NoWordKnown,
   parametersOf,
   type Tensor,
   type WordVectors,
@@ -46,7 +47,8 @@ const DRAWN = 0.02;
 /**
  * Tokens from word vectors and training texts: words of the texts that have a vector (made of sub-words, too) or come twice, and the
  * commonest others of the vectors, so that words no training text has are known when they come. All vectors are scaled alike, to the
- * size that embeddings are drawn at.
+ * size that embeddings are drawn at. Throws an InputError where the vectors' words are not those that texts can be split into,
+ * NoWordKnown where no text holds one of them.
  */
 export async function openWordTable(
   { spec, training = "tuned" }: VectorsChoice,
@@ -58,13 +60,19 @@ export async function openWordTable(
     throw new InputError(
       `${name}: its words of scripts without spaces have several signs, which tokenizer.json cannot split texts into; train vectors with --tokens characters`,
     );
-  const own = commonest(texts).filter(([word, count]) => count >= LEAST || vectors.vectorOf(word) !== null);
+  const has = (word: string) => vectors.vectorOf(word) !== null;
+  const own = commonest(texts).filter(([word, count]) => count >= LEAST || has(word));
+  if (!own.some(([word]) => has(word)))
+    throw new NoWordKnown(
+      `${name}: none of the ${texts.length} training texts holds a word that has a vector; check the text column, or take vectors of its language`,
+    );
   const seen = own.map(([word]) => word);
   const isFrozen = training === "frozen";
-  const learnt = isFrozen ? seen.filter((word) => vectors.vectorOf(word) === null) : seen;
-  const known = new Set(seen);
+  const learnt = isFrozen ? seen.filter((word) => !has(word)) : seen;
+  // Vectors taken out of a language model have rows of its special tokens, whose names are taken here.
+  const known = new Set<string>([...SPECIAL_TOKENS, ...seen]);
   const given = [
-    ...(isFrozen ? seen.filter((word) => vectors.vectorOf(word) !== null) : []),
+    ...(isFrozen ? seen.filter(has) : []),
     ...vectors.words.slice(0, MOST_WORDS).filter((word) => !known.has(word)),
   ];
   const { dimension } = vectors;
