@@ -61,6 +61,8 @@ test("UMAP of a handful of rows, and of rows that are all alike, is finite", () 
   expect(umap(handful, { seed: 0 })).toEqual(principalComponents(handful, 2).scores);
   const same = umap(matrix(30, 3, new Float32Array(90).fill(1)), { seed: 0 });
   for (const value of same) expect(Number.isFinite(value)).toBe(true);
+  expect(() => umap(digits, { seed: 0, neighbours: 1 })).toThrow(/neighbours must be .* from 2 on, got 1/);
+  expect(() => umap(digits, { seed: 0, epochs: 0 })).toThrow(/epochs must be .* from 1 on, got 0/);
 });
 
 test("the nearest rows are those of plain comparison, the lower of two as near first", () => {

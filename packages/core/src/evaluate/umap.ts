@@ -1,3 +1,4 @@
+import { InputError } from "../errors.ts";
 import { type Random, random } from "../random.ts";
 import type { Matrix } from "../tensor.ts";
 import { nearestRows } from "./nearest-rows.ts";
@@ -25,10 +26,14 @@ const LONGEST_STEP = 4;
  * Features [N, D] on a plane [N, 2] by UMAP (McInnes, Healy and Melville 2018, https://arxiv.org/abs/1802.03426): the fuzzy union of
  * every row's neighbourhood, its exact nearest ones (Euclidean), laid out by stochastic gradients that draw neighbours together and push rows drawn
  * at random apart, from the first two principal components on. The same seed gives the same numbers. Fewer than four rows are
- * shown by their principal components.
+ * shown by their principal components. Throws an InputError for settings that are no whole numbers in range.
  */
 export function umap(features: Matrix, options: UmapOptions): Float64Array {
   const { seed, neighbours = 15, epochs = 500 } = options;
+  if (!(Number.isInteger(neighbours) && neighbours >= 2))
+    throw new InputError(`umap: neighbours must be a whole number from 2 on, got ${neighbours}`);
+  if (!(Number.isInteger(epochs) && epochs >= 1))
+    throw new InputError(`umap: epochs must be a whole number from 1 on, got ${epochs}`);
   const { rows: n } = features;
   const source = random(seed).fork("umap");
   const plane = principalComponents(features, 2).scores;
