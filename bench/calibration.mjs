@@ -1,6 +1,6 @@
-// Log loss and expected calibration error at few labels a class, none of them held out, against scikit-learn's logistic
-// regression with its strength by cross-validation: the same features, draws and test rows. GRAFT_HEAD names another head,
-// GRAFT_SETS=hymenoptera some of the sets.
+// Log loss and expected calibration error at few labels a class, none of them held out, against
+// scikit-learn's logistic regression with its strength by cross-validation: the same features, draws and test
+// rows. GRAFT_HEAD names another head, GRAFT_SETS=hymenoptera some of the sets.
 import { accuracy, expectedCalibrationError, heads, logLoss, mostProbable, random } from "graft-ml";
 import { photoFeatures } from "./photo-features.mjs";
 import { drawShots, mean, ourProbabilities, peerProbabilities, rounded } from "./photos-tasks.mjs";

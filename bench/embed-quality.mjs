@@ -1,7 +1,8 @@
-// Word vectors of 100 numbers trained for five passes on all of the novels and reviews of ../shared/data by Graft, gensim, word2vec.c
-// (GRAFT_WORD2VEC) and fastText without sub-words (GRAFT_FASTTEXT, or on the path), on the same words in the same texts, and what
-// they score. Long: GRAFT_ONLY=graft,gensim,word2vec,fasttext and GRAFT_METHODS=skipgram,cbow choose; GRAFT_SEEDS says how many
-// trainings of Graft and gensim (1), GRAFT_FIRST the first seed, GRAFT_THREADS of how many threads (1), GRAFT_LINES what one text is.
+// Word vectors of 100 numbers trained for five passes on all of the novels and reviews of ../shared/data by
+// Graft, gensim, word2vec.c (GRAFT_WORD2VEC) and fastText without sub-words (GRAFT_FASTTEXT, or on the path),
+// on the same words in the same texts, and what they score. Long: GRAFT_ONLY=graft,gensim,word2vec,fasttext
+// and GRAFT_METHODS=skipgram,cbow choose; GRAFT_SEEDS says how many trainings of Graft and gensim (1),
+// GRAFT_FIRST the first seed, GRAFT_THREADS of how many threads (1), GRAFT_LINES what one text is.
 import { spawnSync } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";

@@ -1,7 +1,8 @@
-// Word vectors trained at the same settings on the same text (1 million words of the novels and reviews of ../shared/data, a
-// sentence a line), against gensim and, where they are (scripts/embedding-peers.sh), word2vec.c and fastText; in turn, one thread,
-// words of the text a second without the pass that counts them; and the memory taken beside gensim's. GRAFT_ROUNDS says how often
-// (2), GRAFT_WORDS how many words, GRAFT_METHODS=skipgram,cbow which.
+// Word vectors trained at the same settings on the same text (1 million words of the novels and reviews of
+// ../shared/data, a sentence a line), against gensim and, where they are (scripts/embedding-peers.sh),
+// word2vec.c and fastText; in turn, one thread, words of the text a second without the pass that counts them;
+// and the memory taken beside gensim's. GRAFT_ROUNDS says how often (2), GRAFT_WORDS how many words,
+// GRAFT_METHODS=skipgram,cbow which.
 import { spawnSync } from "node:child_process";
 import { createWriteStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";

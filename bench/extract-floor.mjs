@@ -1,6 +1,7 @@
-// What an extraction can reach at all: bare ONNX Runtime with MobileNetV2 on tensors that are ready, by the size of a
-// batch, sessions side by side, threads of each, and whether idle threads wait in a loop. Best of the rounds; none of it is
-// Graft. GRAFT_MODEL names another network's file, with an input "input" of [batch, 3, 224, 224].
+// What an extraction can reach at all: bare ONNX Runtime with MobileNetV2 on tensors that are ready, by the
+// size of a batch, sessions side by side, threads of each, and whether idle threads wait in a loop. Best of
+// the rounds; none of it is Graft. GRAFT_MODEL names another network's file, with an input "input" of [batch,
+// 3, 224, 224].
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

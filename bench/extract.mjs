@@ -1,6 +1,6 @@
-// Photos to features with MobileNetV2 and a network of ResNet-18's size at 224: Graft, a script of PyTorch and Pillow, and
-// what bare sharp and bare ONNX Runtime need one after the other, each with both cores. In turn, so that other work on the
-// machine meets all of them.
+// Photos to features with MobileNetV2 and a network of ResNet-18's size at 224: Graft, a script of PyTorch
+// and Pillow, and what bare sharp and bare ONNX Runtime need one after the other, each with both cores. In
+// turn, so that other work on the machine meets all of them.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -138,7 +138,10 @@ async function decodeAll(paths) {
   return (performance.now() - begin) / 1000;
 }
 
-/** Seconds in which ONNX Runtime alone runs as many images, already tensors; `isOurs` is a session of Graft's runtime. */
+/**
+ * Seconds in which ONNX Runtime alone runs as many images, already tensors; `isOurs` is a session of Graft's
+ * runtime.
+ */
 async function runAll(session, isOurs, name, count) {
   const shape = [BATCH, 3, 224, 224];
   const values = new Float32Array(BATCH * 3 * 224 * 224).fill(0.1);

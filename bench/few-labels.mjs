@@ -1,8 +1,9 @@
-// Few labels: the mean over TREC-6, SUBJ, MR and SST-2 of the accuracy with 16 and 64 labels a class, of builtin:text (words.mean) under
-// our logistic head and, on the same rows in Python, TF-IDF of words and characters and averaged GloVe-50 under scikit-learn's
-// LogisticRegressionCV. Strengths by cross-validation of the training rows on log loss. Official test parts, or 2000 rows held out.
-// Intervals are Student's over the draws of training rows, paired. GRAFT_DRAWS=10, GRAFT_SHOTS=16,64, GRAFT_SPEED=0 leaves
-// the speed out, GRAFT_DRAWS=0 the table.
+// Few labels: the mean over TREC-6, SUBJ, MR and SST-2 of the accuracy with 16 and 64 labels a class, of
+// builtin:text (words.mean) under our logistic head and, on the same rows in Python, TF-IDF of words and
+// characters and averaged GloVe-50 under scikit-learn's LogisticRegressionCV. Strengths by cross-validation
+// of the training rows on log loss. Official test parts, or 2000 rows held out. Intervals are Student's over
+// the draws of training rows, paired. GRAFT_DRAWS=10, GRAFT_SHOTS=16,64, GRAFT_SPEED=0 leaves the speed out,
+// GRAFT_DRAWS=0 the table.
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";

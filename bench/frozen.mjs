@@ -1,5 +1,5 @@
-// Epochs on a frozen part that is kept, against the first, which computes it: MobileNetV2 at 224, the head, or the last
-// blocks with it, trained on 64 photos. `npm run bench -- frozen`; needs ../shared/data.
+// Epochs on a frozen part that is kept, against the first, which computes it: MobileNetV2 at 224, the head,
+// or the last blocks with it, trained on 64 photos. `npm run bench -- frozen`; needs ../shared/data.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as graft from "../packages/node/dist/index.js";

@@ -1,5 +1,6 @@
-// A logistic head on 1 000 000 × 512 features in 10 classes (2 GB of .npy files), strength chosen too, read from disk:
-// the fit's time and the process's largest resident memory. GRAFT_ROWS says another number of rows.
+// A logistic head on 1 000 000 × 512 features in 10 classes (2 GB of .npy files), strength chosen too, read
+// from disk: the fit's time and the process's largest resident memory. GRAFT_ROWS says another number of
+// rows.
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readdirSync, writeFileSync, writeSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -33,7 +34,10 @@ export async function run(say) {
   }
 }
 
-/** Rectified mixtures of hidden features whose means depend on the class, and noise: correlated as a network's are. */
+/**
+ * Rectified mixtures of hidden features whose means depend on the class, and noise: correlated as a network's
+ * are.
+ */
 function makeShards(folder) {
   const source = random(1);
   const table = Float32Array.from({ length: 2 ** 20 }, () => source.normal());

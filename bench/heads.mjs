@@ -1,7 +1,8 @@
-// Linear heads on features like a network's (rectified, strongly correlated, rows of length 1), 20 000 × 1 280 in 10 classes,
-// at a given strength, against scikit-learn: time to the same objective, in turn. The peer stops where its tolerance says;
-// ours counts only if its objective is at most 1e-5 of it higher. Our SVM's time holds the folds of its temperature, too.
-// GRAFT_CASES=logistic:10:1e-4,linearSvm:1 and GRAFT_ROUNDS choose some of it.
+// Linear heads on features like a network's (rectified, strongly correlated, rows of length 1), 20 000 × 1
+// 280 in 10 classes, at a given strength, against scikit-learn: time to the same objective, in turn. The peer
+// stops where its tolerance says; ours counts only if its objective is at most 1e-5 of it higher. Our SVM's
+// time holds the folds of its temperature, too. GRAFT_CASES=logistic:10:1e-4,linearSvm:1 and GRAFT_ROUNDS
+// choose some of it.
 import { readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,8 +12,8 @@ import { pythonPeer } from "./python-peer.mjs";
 
 const ROUNDS = Number(process.env.GRAFT_ROUNDS ?? 3);
 const [ROWS, COLUMNS, CLASSES] = [20_000, 1280, 10];
-// Head, strength and the peer's tolerance. At scikit-learn's own for logistic regression, 1e-4, it stops 1e-4 (C = 1) and
-// 6e-3 (C = 10) above the least objective; 1e-5 brings it to the same optimum.
+// Head, strength and the peer's tolerance. At scikit-learn's own for logistic regression, 1e-4, it stops 1e-4
+// (C = 1) and 6e-3 (C = 10) above the least objective; 1e-5 brings it to the same optimum.
 const CASES = (process.env.GRAFT_CASES ?? "logistic:1:1e-5,logistic:10:1e-5,linearSvm:1:1e-4")
   .split(",")
   .map((one) => {

@@ -1,5 +1,5 @@
-// A joint step of three tasks against the sum of the three tasks' own steps, interleaved: classes over one text CNN, tags over
-// one BiLSTM. ROUNDS=5 takes fewer rounds, CASES=tags one case. One thread.
+// A joint step of three tasks against the sum of the three tasks' own steps, interleaved: classes over one
+// text CNN, tags over one BiLSTM. ROUNDS=5 takes fewer rounds, CASES=tags one case. One thread.
 import {
   appendTagHead,
   appendTrunk,

@@ -1,4 +1,5 @@
-// Fits on training rows and predictions for test rows, by a head of ours and by scikit-learn, on the same features and rows.
+// Fits on training rows and predictions for test rows, by a head of ours and by scikit-learn, on the same
+// features and rows.
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";

@@ -1,5 +1,6 @@
-// Photos of ants and bees (hymenoptera): the official split, 10 × 10 folds over all rows against scikit-learn with the
-// corrected resampled t-test, and 8 labels a class. Scores are shares of errors, so that a ratio below 1 is better.
+// Photos of ants and bees (hymenoptera): the official split, 10 × 10 folds over all rows against scikit-learn
+// with the corrected resampled t-test, and 8 labels a class. Scores are shares of errors, so that a ratio
+// below 1 is better.
 import { accuracy, correctedResampledT, mostProbable, random, stratifiedFolds } from "graft-ml";
 import { photoFeatures } from "./photo-features.mjs";
 import { drawShots, mean, ourProbabilities, peerProbabilities, rounded } from "./photos-tasks.mjs";

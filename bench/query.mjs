@@ -1,5 +1,6 @@
-// A large file of word vectors: 1 000 000 words × 300 in word2vec's binary form (GRAFT_WORDS says how many; made for the bench, 1.2 GB in
-// the temporary folder), loaded and asked for neighbours, against gensim 4 in turn. GRAFT_ROUNDS says how often (2).
+// A large file of word vectors: 1 000 000 words × 300 in word2vec's binary form (GRAFT_WORDS says how many;
+// made for the bench, 1.2 GB in the temporary folder), loaded and asked for neighbours, against gensim 4 in
+// turn. GRAFT_ROUNDS says how often (2).
 import { mkdtemp, open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,4 +1,5 @@
-// npm run bench -- NAME [--json]: runs bench/NAME.mjs, whose `run` gives rows; the last line of output is one JSON object.
+// npm run bench -- NAME [--json]: runs bench/NAME.mjs, whose `run` gives rows; the last line of output is one
+// JSON object.
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 

@@ -1,5 +1,5 @@
-// Graft's side of bench/tagger.mjs: SENTENCES ENCODER HEAD THREADS [tag]; prints the words a second of each epoch after the first, or
-// with "tag" of tagging with the model that one epoch made, opened from its bytes.
+// Graft's side of bench/tagger.mjs: SENTENCES ENCODER HEAD THREADS [tag]; prints the words a second of each
+// epoch after the first, or with "tag" of tagging with the model that one epoch made, opened from its bytes.
 import { readFileSync } from "node:fs";
 import module from "onnxruntime-node";
 import * as core from "../packages/core/dist/index.js";

@@ -1,6 +1,7 @@
-// Training taggers: words a second beside the same networks in PyTorch, in turn, on sentences of the lengths of English web
-// text drawn here. Both sort by length, pad, clip and use AdamW. Needs .venv with torch; the first epoch is not counted. Then tagging
-// beside spaCy's tagger of its usual size, where the Python of .venv, or the one SPACY_PYTHON names, has spaCy.
+// Training taggers: words a second beside the same networks in PyTorch, in turn, on sentences of the lengths
+// of English web text drawn here. Both sort by length, pad, clip and use AdamW. Needs .venv with torch; the
+// first epoch is not counted. Then tagging beside spaCy's tagger of its usual size, where the Python of
+// .venv, or the one SPACY_PYTHON names, has spaCy.
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,7 @@
-// A text CNN over builtin:text's vectors against the same network over random ones (Kim 2014, CNN-non-static and CNN-rand) on all of TREC-6
-// and SST-2, official test parts. Same tokens, epochs, rate and batches; only the vectors differ. Intervals are of the difference, paired
-// over seeds and test rows, both drawn anew. GRAFT_SEEDS=3, GRAFT_EPOCHS=5.
+// A text CNN over builtin:text's vectors against the same network over random ones (Kim 2014, CNN-non-static
+// and CNN-rand) on all of TREC-6 and SST-2, official test parts. Same tokens, epochs, rate and batches; only
+// the vectors differ. Intervals are of the difference, paired over seeds and test rows, both drawn anew.
+// GRAFT_SEEDS=3, GRAFT_EPOCHS=5.
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

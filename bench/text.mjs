@@ -1,6 +1,7 @@
-// Texts without transfer: TF-IDF and a logistic head against scikit-learn's vectorizers (word 1–2-grams and char_wb 3–5, of
-// Chinese characters 1–3, sublinear) and LogisticRegression(C=10), on the same splits. Times are of fit and transform of the
-// vectorizers on the training part; errors are of the test part, the strength of our head by inner cross-validation.
+// Texts without transfer: TF-IDF and a logistic head against scikit-learn's vectorizers (word 1–2-grams and
+// char_wb 3–5, of Chinese characters 1–3, sublinear) and LogisticRegression(C=10), on the same splits. Times
+// are of fit and transform of the vectorizers on the training part; errors are of the test part, the strength
+// of our head by inner cross-validation.
 import { writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,6 +1,7 @@
-// Milliseconds of a training step (forward, backward, Adam) of a small CNN and an MLP in Node: Graft against TensorFlow.js and
-// jax-js, in turn, from equal weights. `scripts/javascript-peers.sh FOLDER`, then `JAVASCRIPT_PEERS=FOLDER npm run bench --
-// train-javascript`. All peers that run in Node without binary add-ons use one thread; so does Graft (THREADS to change it).
+// Milliseconds of a training step (forward, backward, Adam) of a small CNN and an MLP in Node: Graft against
+// TensorFlow.js and jax-js, in turn, from equal weights. `scripts/javascript-peers.sh FOLDER`, then
+// `JAVASCRIPT_PEERS=FOLDER npm run bench -- train-javascript`. All peers that run in Node without binary
+// add-ons use one thread; so does Graft (THREADS to change it).
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";

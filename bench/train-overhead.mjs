@@ -1,5 +1,6 @@
-// What training costs beside the arithmetic: building a gradient graph and its session for a network of 2 000 nodes, a step of a
-// tiny network in the same thread and in the runtime's own, AdamW over 25 million parameters. `npm run bench -- train-overhead`.
+// What training costs beside the arithmetic: building a gradient graph and its session for a network of 2 000
+// nodes, a step of a tiny network in the same thread and in the runtime's own, AdamW over 25 million
+// parameters. `npm run bench -- train-overhead`.
 import module from "onnxruntime-node";
 import * as core from "../packages/core/dist/index.js";
 import { ortRuntime } from "../packages/node/dist/index.js";

@@ -1,7 +1,8 @@
-// Milliseconds of a training step (forward, backward, AdamW), Graft against PyTorch on the CPU, in turn, after both agree on loss
-// and gradients: `npm run bench -- train-step`. Needs a Python with torch, torchvision, transformers and onnx (PYTHON, default
-// .venv/bin/python). THREADS (2): with 1 the processor time of each side is compared, which other programs disturb less.
-// CASES: some of the names below, by commas. Each case runs in processes of its own, so that peak memory is its own too.
+// Milliseconds of a training step (forward, backward, AdamW), Graft against PyTorch on the CPU, in turn,
+// after both agree on loss and gradients: `npm run bench -- train-step`. Needs a Python with torch,
+// torchvision, transformers and onnx (PYTHON, default .venv/bin/python). THREADS (2): with 1 the processor
+// time of each side is compared, which other programs disturb less. CASES: some of the names below, by
+// commas. Each case runs in processes of its own, so that peak memory is its own too.
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

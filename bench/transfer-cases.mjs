@@ -67,7 +67,10 @@ const digitCase = (style) => ({
     ["lp-ft", "scratch"],
     ["probe", "scratch"],
   ],
-  /** 2000 digits as the source; the target is drawn from others in another style, the test from the official test part. */
+  /**
+   * 2000 digits as the source; the target is drawn from others in another style, the test from the official
+   * test part.
+   */
   async open(folder, finished) {
     mkdirSync(folder, { recursive: true });
     const part = (name, from, to) =>
@@ -137,7 +140,10 @@ const hymenoptera = {
   },
 };
 
-/** As others fine-tune on these domains: all layers, a few epochs at a usual rate, images cropped, flipped, recoloured. */
+/**
+ * As others fine-tune on these domains: all layers, a few epochs at a usual rate, images cropped, flipped,
+ * recoloured.
+ */
 const WHOLE = { depth: 99, learningRate: 1e-4, epochs: 4, crop: 0.6, flip: true, colour: 0.3 };
 
 const pacs = {
@@ -145,7 +151,10 @@ const pacs = {
     ["lp-ft", "probe"],
     ["lp-ft-whole", "probe"],
   ],
-  /** Official training rows of three domains, all of the fourth. Domains are groups: choices are made on an unseen one. */
+  /**
+   * Official training rows of three domains, all of the fourth. Domains are groups: choices are made on an
+   * unseen one.
+   */
   async open(folder) {
     const lines = readFileSync(join(data, "pacs_160_subset/index.csv"), "utf8").trim().split("\n").slice(1);
     const rows = lines.map((line) => {
@@ -268,7 +277,10 @@ async function inTurn(items, make) {
   return made;
 }
 
-/** By name: `open` gives the variants, functions of a seed and the first seed's result; `pairs` which are compared. */
+/**
+ * By name: `open` gives the variants, functions of a seed and the first seed's result; `pairs` which are
+ * compared.
+ */
 export const cases = {
   digits: digitCase({ isInverted: false }),
   "inverted-digits": digitCase({ isInverted: true }),

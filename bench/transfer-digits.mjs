@@ -1,4 +1,5 @@
-// MNIST digits in another style: slanted, thickened and bent elastically, also dark on light; a function of digit and number.
+// MNIST digits in another style: slanted, thickened and bent elastically, also dark on light; a function of
+// digit and number.
 import { readFileSync, writeFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { random } from "graft-ml";

@@ -1,7 +1,8 @@
-// Does transfer help? Ways to transfer against a probe or against training from scratch, on real data, seeds 0 to 4.
-// CASES=digits,pacs chooses; SEEDS=0,1 too, and SHOTS=10 labels a class of cifar. The first seed chooses depth, rate and
-// epochs on its training rows; the others keep them. A line of JSON a finished run goes to RESULTS, so that a bench that was
-// stopped goes on. One thread. Nothing is chosen on the rows tested on.
+// Does transfer help? Ways to transfer against a probe or against training from scratch, on real data, seeds
+// 0 to 4. CASES=digits,pacs chooses; SEEDS=0,1 too, and SHOTS=10 labels a class of cifar. The first seed
+// chooses depth, rate and epochs on its training rows; the others keep them. A line of JSON a finished run
+// goes to RESULTS, so that a bench that was stopped goes on. One thread. Nothing is chosen on the rows tested
+// on.
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -1,8 +1,9 @@
-// Makes packages/node/builtin/text/vectors.npz and packages/node/builtin/text-zh/vectors.npz, the vectors behind --backbone builtin:text
-// and builtin:text-zh: skip-gram, 100 numbers, what is seen five times or more, kept as int8. English: words of novels and film reviews.
-// Chinese: single characters of shopping reviews (all but those of hotels), newspaper and Weibo sentences; texts alone, no label is looked at.
-// Usage: node scripts/embed-builtin.mjs [text|text-zh] [FOLDER OF CORPORA], by default both and ../shared/data. One thread and seed 0,
-// so that the same corpora give the same file; two minutes each.
+// Makes packages/node/builtin/text/vectors.npz and packages/node/builtin/text-zh/vectors.npz, the vectors
+// behind --backbone builtin:text and builtin:text-zh: skip-gram, 100 numbers, what is seen five times or
+// more, kept as int8. English: words of novels and film reviews. Chinese: single characters of shopping
+// reviews (all but those of hotels), newspaper and Weibo sentences; texts alone, no label is looked at.
+// Usage: node scripts/embed-builtin.mjs [text|text-zh] [FOLDER OF CORPORA], by default both and
+// ../shared/data. One thread and seed 0, so that the same corpora give the same file; two minutes each.
 import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -2,10 +2,10 @@
 //
 //   node scripts/pretrain-builtin.mjs DATA OUTPUT [--package FOLDER] [--steps-only]
 //
-// DATA is a folder of CIFAR-10's 50 000 training images as class folders (train/airplane/0000.jpg …), with test/ beside
-// train/ for the official score; see docs/pretraining.md. OUTPUT becomes a RUN, to be used as run:OUTPUT. All of it takes
-// an hour or two; killed, the same call goes on where it was. --steps-only trains on 32 images a class for one
-// epoch: it shows that the recipe runs, and its network is of no use.
+// DATA is a folder of CIFAR-10's 50 000 training images as class folders (train/airplane/0000.jpg …), with
+// test/ beside train/ for the official score; see docs/pretraining.md. OUTPUT becomes a RUN, to be used as
+// run:OUTPUT. All of it takes an hour or two; killed, the same call goes on where it was. --steps-only trains
+// on 32 images a class for one epoch: it shows that the recipe runs, and its network is of no use.
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -27,9 +27,10 @@ const isShort = values["steps-only"];
 const whole = await readDataset(data);
 const dataset = isShort ? { ...whole, rows: some(whole.rows) } : whole;
 
-// Small images first: a convolution costs with their area. The second stage takes them at full size and halves their side in
-// its first convolution, so that everything above sees the scale it was trained at and starts from the weights of the
-// first stage (progressive resizing: Howard 2018, https://www.fast.ai/posts/2018-04-30-dawnbench-fastai.html).
+// Small images first: a convolution costs with their area. The second stage takes them at full size and
+// halves their side in its first convolution, so that everything above sees the scale it was trained at and
+// starts from the weights of the first stage (progressive resizing: Howard 2018,
+// https://www.fast.ai/posts/2018-04-30-dawnbench-fastai.html).
 const STAGES = [
   { size: 16, stride: 1, epochs: 10, learningRate: 3e-3 },
   { size: 32, stride: 2, epochs: 4, learningRate: 2e-3 },

@@ -31,8 +31,8 @@ export function modelOf(graph: Graph, opset: number): Model {
 }
 
 /**
- * Compares the gradient of a weighted sum of an operator's outputs with central differences through the runtime; `before` are
- * operands in front of the differentiated ones, `between` one behind the first.
+ * Compares the gradient of a weighted sum of an operator's outputs with central differences through the
+ * runtime; `before` are operands in front of the differentiated ones, `between` one behind the first.
  */
 export async function check(
   name: string,

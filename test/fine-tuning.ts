@@ -29,7 +29,10 @@ export const row = (text: string, label: string): Row => ({
   group: null,
   weight: 1,
 });
-/** Pictures named by a number: even ones have lying stripes, odd ones standing stripes, both at a random place and noisy. */
+/**
+ * Pictures named by a number: even ones have lying stripes, odd ones standing stripes, both at a random place
+ * and noisy.
+ */
 export const pictures = (from: number, count: number) =>
   Array.from({ length: count }, (_, i) => row(String(from + i), classes[(from + i) % 2]!));
 const SIDE = 8;

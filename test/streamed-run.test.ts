@@ -50,8 +50,8 @@ test("features beyond the memory they may take stay on disk, and the run says th
   await run("memory");
   await run("disk", { featureMemory: 36 * 12 * 4 - 1, head: "auto" });
   const [a, b] = [await probabilities("memory"), await probabilities("disk")];
-  // On so few rows a head in memory averages over strengths, which one fitted from disk does not: that moves no label. At
-  // one strength the two are equal to the tolerance, which the tests of the heads hold.
+  // On so few rows a head in memory averages over strengths, which one fitted from disk does not: that moves
+  // no label. At one strength the two are equal to the tolerance, which the tests of the heads hold.
   for (const [i, p] of a.entries()) {
     expect(Math.abs(p - b[i]!)).toBeLessThan(0.01);
     expect(p > 0.5).toBe(b[i]! > 0.5);

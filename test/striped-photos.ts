@@ -35,7 +35,10 @@ async function photo(path: string, isStanding: boolean, seed: number): Promise<v
     .toFile(path);
 }
 
-/** Writes `photos/lying` and `photos/standing`, `count` each, and `net/`, a network that takes them, into a folder. */
+/**
+ * Writes `photos/lying` and `photos/standing`, `count` each, and `net/`, a network that takes them, into a
+ * folder.
+ */
 export async function writeStripedPhotos(folder: string, count: number): Promise<void> {
   for (const [c, name] of ["lying", "standing"].entries()) {
     await mkdir(join(folder, "photos", name), { recursive: true });

@@ -27,7 +27,10 @@ export function accuracy(predicted: ArrayLike<number>, labels: ArrayLike<number>
   return right / labels.length;
 }
 
-/** Share of rows whose label is among the k most probable classes; of equally probable classes the first come first. */
+/**
+ * Share of rows whose label is among the k most probable classes; of equally probable classes the first come
+ * first.
+ */
 export function topKAccuracy(probabilities: Probabilities, labels: ArrayLike<number>, k: number): number {
   const { rows, columns, data } = probabilities;
   requireLabels("top-k accuracy", probabilities, labels);
@@ -126,7 +129,10 @@ export function rowBrier(probabilities: Probabilities, labels: ArrayLike<number>
   });
 }
 
-/** Mean squared distance of the probabilities from the labels, 0 to 2 (Brier 1950, its original form); lower is better. */
+/**
+ * Mean squared distance of the probabilities from the labels, 0 to 2 (Brier 1950, its original form); lower
+ * is better.
+ */
 export function brier(probabilities: Probabilities, labels: ArrayLike<number>): number {
   return mean(rowBrier(probabilities, labels));
 }
@@ -146,11 +152,17 @@ export function confidences({ rows, columns, data }: Probabilities): Float64Arra
 export interface BinOptions {
   /** Number of bins, 15 when left out. */
   readonly bins?: number;
-  /** "width": bins of equal width over [0, 1] (Guo et al. 2017); "mass": bins of equally many rows (Nixon et al. 2019). */
+  /**
+   * "width": bins of equal width over [0, 1] (Guo et al. 2017); "mass": bins of equally many rows (Nixon et
+   * al. 2019).
+   */
   readonly by?: "width" | "mass";
 }
 
-/** Rows whose confidence is in (from, to] (of equal mass: [from, to]); `confidence` and `accuracy` are their means. */
+/**
+ * Rows whose confidence is in (from, to] (of equal mass: [from, to]); `confidence` and `accuracy` are their
+ * means.
+ */
 export interface ReliabilityBin {
   readonly from: number;
   readonly to: number;

@@ -25,8 +25,9 @@ export interface NpyHeader {
 const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
 /**
- * The header of a .npy file (version 1.0, https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), to be
- * followed by the elements in row-major order, little endian.
+ * The header of a .npy file (version 1.0,
+ * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), to be followed by the elements in
+ * row-major order, little endian.
  */
 export function npyHeader(shape: readonly number[], dtype: NpyHeader["dtype"] = "float32"): Uint8Array {
   const descr = (Object.keys(types) as Description[]).find((key) => types[key].dtype === dtype)!;
@@ -40,7 +41,10 @@ export function npyHeader(shape: readonly number[], dtype: NpyHeader["dtype"] = 
   return header;
 }
 
-/** Reads the header at the beginning of a .npy file, of which 4 KiB are enough. Throws an InputError that names the file. */
+/**
+ * Reads the header at the beginning of a .npy file, of which 4 KiB are enough. Throws an InputError that
+ * names the file.
+ */
 export function readNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
   const refuse = (problem: string): never => {
     throw new InputError(`${name} ${problem}; write it again`);
@@ -74,7 +78,10 @@ export function writeNpy({ dtype, shape, data }: Tensor): Uint8Array {
   return file;
 }
 
-/** The tensor in the bytes of a .npy file; throws an InputError that names the file where they are too few or too many. */
+/**
+ * The tensor in the bytes of a .npy file; throws an InputError that names the file where they are too few or
+ * too many.
+ */
 export function readNpy(bytes: Uint8Array, name: string): Tensor {
   const { dtype, shape, start, bytesPerElement } = readNpyHeader(bytes, name);
   const count = shape.reduce((product, extent) => product * extent, 1);

@@ -1,6 +1,9 @@
 import { InputError } from "./errors.ts";
 
-/** One setting of a head, strategy, score, format or command: enough to parse it, to offer it as a form, to document it. */
+/**
+ * One setting of a head, strategy, score, format or command: enough to parse it, to offer it as a form, to
+ * document it.
+ */
 export type Option =
   | {
       readonly type: "number";

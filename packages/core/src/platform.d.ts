@@ -1,4 +1,5 @@
-// What every JavaScript platform has beyond the language: declared here, so that the core needs neither DOM nor Node types.
+// What every JavaScript platform has beyond the language: declared here, so that the core needs neither DOM
+// nor Node types.
 export {};
 
 declare global {

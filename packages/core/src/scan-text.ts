@@ -1,7 +1,7 @@
 /**
- * Splits a text, normalised (NFKC) and lower-cased, into words and into runs of characters of scripts written without
- * spaces. A word is letters, marks and digits with apostrophes inside, or one sign that people write on purpose. Time is
- * linear in the text.
+ * Splits a text, normalised (NFKC) and lower-cased, into words and into runs of characters of scripts written
+ * without spaces. A word is letters, marks and digits with apostrophes inside, or one sign that people write
+ * on purpose. Time is linear in the text.
  */
 export function scanText(
   text: string,
@@ -44,8 +44,8 @@ export function scanText(
 const [OTHER, LETTER, UNSPACED, MARK, SIGN, APOSTROPHE] = [1, 2, 3, 4, 5, 6] as const;
 
 /**
- * Scripts written without spaces: their characters are taken one by one. The extensions of a script hold what it shares
- * with others, as the long-vowel mark ー of Hiragana and Katakana.
+ * Scripts written without spaces: their characters are taken one by one. The extensions of a script hold what
+ * it shares with others, as the long-vowel mark ー of Hiragana and Katakana.
  */
 const SCRIPTS = ["Han", "Hiragana", "Katakana", "Thai", "Lao", "Khmer", "Myanmar"];
 const IS_UNSPACED = new RegExp(`[${SCRIPTS.map((name) => `\\p{Script_Extensions=${name}}`).join("")}]`, "u");

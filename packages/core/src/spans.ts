@@ -1,6 +1,9 @@
 import { InputError } from "./errors.ts";
 
-/** How tags write spans. IOB1 marks a beginning only where a span of the same type ends right before; the others always do. */
+/**
+ * How tags write spans. IOB1 marks a beginning only where a span of the same type ends right before; the
+ * others always do.
+ */
 export type Scheme = "IOB1" | "BIO" | "BIOES" | "BMES" | "BILOU";
 
 /** Letters of a scheme: the first token of a span, inner ones, the last, and the only one. */
@@ -56,9 +59,9 @@ function pieceOf(tag: string): Piece {
 
 /**
  * The spans of tags in any scheme, read as conlleval does (Tjong Kim Sang and Buchholz 2000,
- * https://www.clips.uantwerpen.be/conll2000/chunking/conlleval.txt) and seqeval after it. Its repair of invalid sequences: an
- * inner or last token that continues nothing, or something of another type, begins a span of its own type; a span without
- * its last token ends where it is not continued.
+ * https://www.clips.uantwerpen.be/conll2000/chunking/conlleval.txt) and seqeval after it. Its repair of
+ * invalid sequences: an inner or last token that continues nothing, or something of another type, begins a
+ * span of its own type; a span without its last token ends where it is not continued.
  */
 export function spansOf(tags: readonly string[]): Span[] {
   const spans: Span[] = [];
@@ -82,8 +85,8 @@ function ends(before: Piece, now: Piece): boolean {
 }
 
 /**
- * The spans that are written exactly as `scheme` asks; anything else is no span (seqeval's strict mode). In BIO an inner
- * token of another type ends the span before it.
+ * The spans that are written exactly as `scheme` asks; anything else is no span (seqeval's strict mode). In
+ * BIO an inner token of another type ends the span before it.
  */
 export function strictSpansOf(tags: readonly string[], scheme: Scheme): Span[] {
   if (scheme === "IOB1" || scheme === "BIO") {
@@ -194,8 +197,8 @@ function count(sentences: readonly (readonly string[])[], scheme: Scheme): Omit<
 }
 
 /**
- * Whether `tag` may come right after `before` in a scheme; null stands for the beginning and the end of a sentence. Tags that
- * write no spans (scheme null) follow each other freely.
+ * Whether `tag` may come right after `before` in a scheme; null stands for the beginning and the end of a
+ * sentence. Tags that write no spans (scheme null) follow each other freely.
  */
 export function mayFollow(scheme: Scheme | null, before: string | null, tag: string | null): boolean {
   if (scheme === null || scheme === "IOB1") {

@@ -9,8 +9,9 @@ export interface SubwordShape {
 const encoder = new TextEncoder();
 
 /**
- * The buckets of a word's sequences, in the order fastText has them, repeated where two share one. Hashes are FNV-1a over
- * UTF-8 with bytes taken as signed, as in fastText's dictionary.cc, so that its models are read as it wrote them.
+ * The buckets of a word's sequences, in the order fastText has them, repeated where two share one. Hashes are
+ * FNV-1a over UTF-8 with bytes taken as signed, as in fastText's dictionary.cc, so that its models are read
+ * as it wrote them.
  */
 export function subwordBuckets(word: string, { shortest, longest, buckets }: SubwordShape): number[] {
   const bytes = encoder.encode(`<${word}>`);

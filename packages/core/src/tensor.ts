@@ -30,9 +30,9 @@ export type DataType =
   | "int2";
 
 /**
- * Storage of a tensor's elements. Types that JavaScript lacks keep their bits: float16 and bfloat16 in Uint16Array, bool
- * and the 8-bit floats in Uint8Array. Types narrower than a byte stay packed as ONNX packs them, low bits first, in
- * Uint8Array; a complex number is two neighbouring floats.
+ * Storage of a tensor's elements. Types that JavaScript lacks keep their bits: float16 and bfloat16 in
+ * Uint16Array, bool and the 8-bit floats in Uint8Array. Types narrower than a byte stay packed as ONNX packs
+ * them, low bits first, in Uint8Array; a complex number is two neighbouring floats.
  */
 export type TensorData =
   | Float32Array
@@ -48,8 +48,8 @@ export type TensorData =
   | readonly string[];
 
 /**
- * A dense tensor in row-major order. `data` has as many elements as the product of `shape` (see TensorData for packed and
- * complex types); a scalar has shape [].
+ * A dense tensor in row-major order. `data` has as many elements as the product of `shape` (see TensorData
+ * for packed and complex types); a scalar has shape [].
  */
 export interface Tensor {
   readonly dtype: DataType;

@@ -1,6 +1,7 @@
-// WebAssembly modules written as expressions: a value is the code that leaves it on the stack, a local variable is the code
-// that reads it. See the core specification's binary format, https://webassembly.github.io/spec/core/binary/, and for relaxed
-// multiplication and addition https://github.com/WebAssembly/relaxed-simd.
+// WebAssembly modules written as expressions: a value is the code that leaves it on the stack, a local
+// variable is the code that reads it. See the core specification's binary format,
+// https://webassembly.github.io/spec/core/binary/, and for relaxed multiplication and addition
+// https://github.com/WebAssembly/relaxed-simd.
 
 /** Bytes that leave a value on the stack. */
 export type Code = readonly number[];
@@ -100,7 +101,10 @@ export function setSums(f: FunctionBody, into: Code, other: Code, four: readonly
   f.set(into, f32x4.add(f32x4.shuffle(other, into, [0, 1, 4, 5]), f32x4.shuffle(other, into, [2, 3, 6, 7])));
 }
 
-/** The module with one export a function, over a memory that it imports ("m" of ""), shared between threads or not. */
+/**
+ * The module with one export a function, over a memory that it imports ("m" of ""), shared between threads or
+ * not.
+ */
 export function wasmModule(
   functions: Readonly<Record<string, WasmFunction>>,
   isShared = false,

@@ -11,7 +11,8 @@ export type Tokenize = (text: string, onToken: (token: string) => void) => void;
 /**
  * Splits texts into words in lower case (NFKC), without punctuation; apostrophes inside a word stay, but
  * that `'s` is a token of its own. Runs of Chinese, Japanese,
- * Thai and other scripts without spaces are split into words by `Intl.Segmenter`, or with "characters" taken sign by sign.
+ * Thai and other scripts without spaces are split into words by `Intl.Segmenter`, or with "characters" taken
+ * sign by sign.
  */
 export function wordTokenizer(kind: TokenKind = "words"): Tokenize {
   let segmenter: Intl.Segmenter | null = null;

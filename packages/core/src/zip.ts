@@ -12,9 +12,9 @@ const LOCATOR_64 = 0x07064b50;
 const WIDE = 0xffffffff;
 
 /**
- * The bytes of a zip archive of members stored as they are, without times, so that equal members make equal archives. Members
- * and archives of 4 GiB and more are written in the wide form (zip64). See PKWARE's APPNOTE.TXT 6.3.10,
- * https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT.
+ * The bytes of a zip archive of members stored as they are, without times, so that equal members make equal
+ * archives. Members and archives of 4 GiB and more are written in the wide form (zip64). See PKWARE's
+ * APPNOTE.TXT 6.3.10, https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT.
  */
 export function* writeZip(members: readonly ZipMember[]): Generator<Uint8Array, void> {
   const central: Uint8Array[] = [];
@@ -64,7 +64,10 @@ export interface ZipHead {
   readonly crc: number;
 }
 
-/** Bytes of the fixed part of a member's head; the name and the extra field follow, as long as `zipHeadLength` says. */
+/**
+ * Bytes of the fixed part of a member's head; the name and the extra field follow, as long as `zipHeadLength`
+ * says.
+ */
 export const ZIP_HEAD = 30;
 
 /** Whether a member begins here; after the last one the directory does. */

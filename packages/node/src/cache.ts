@@ -4,8 +4,8 @@ import { join, resolve } from "node:path";
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The folder of Graft's cache: GRAFT_CACHE, or `graft` in the platform's folder for caches (XDG_CACHE_HOME or ~/.cache,
- * ~/Library/Caches on macOS, %LOCALAPPDATA% on Windows). It may be deleted at any time.
+ * The folder of Graft's cache: GRAFT_CACHE, or `graft` in the platform's folder for caches (XDG_CACHE_HOME or
+ * ~/.cache, ~/Library/Caches on macOS, %LOCALAPPDATA% on Windows). It may be deleted at any time.
  */
 export function cacheFolder(
   environment: Environment = process.env,

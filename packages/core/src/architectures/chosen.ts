@@ -2,8 +2,8 @@ import { InputError } from "../errors.ts";
 import { type Options, resolveSettings, type Settings } from "../options.ts";
 
 /**
- * Settings of an architecture over their defaults. Throws an InputError as `resolveSettings` does, and for a fraction where
- * things are counted; `factors` are the settings that may be one.
+ * Settings of an architecture over their defaults. Throws an InputError as `resolveSettings` does, and for a
+ * fraction where things are counted; `factors` are the settings that may be one.
  */
 export function chosen<O extends Options>(
   name: string,

@@ -12,8 +12,8 @@ export interface Convolution {
 }
 
 /**
- * A convolution without bias, of the same padding on all sides, and its normalization in the form of inference. Parameters
- * are zeros until `drawn`; names are PyTorch's.
+ * A convolution without bias, of the same padding on all sides, and its normalization in the form of
+ * inference. Parameters are zeros until `drawn`; names are PyTorch's.
  */
 export function convolved(b: Builder, x: Value, name: string, shape: Convolution): Value {
   const { from, to, kernel, stride = 1, group = 1 } = shape;

@@ -26,8 +26,9 @@ const options = {
 } as const;
 
 /**
- * The residual network for small images of He, Zhang, Ren and Sun 2016, section 4.2 (https://arxiv.org/abs/1512.03385):
- * stages of blocks of two 3 × 3 convolutions, with a 1 × 1 convolution as the shortcut where the shape changes.
+ * The residual network for small images of He, Zhang, Ren and Sun 2016, section 4.2
+ * (https://arxiv.org/abs/1512.03385): stages of blocks of two 3 × 3 convolutions, with a 1 × 1 convolution as
+ * the shortcut where the shape changes.
  */
 export const resnetSmall: Architecture = {
   about: "a residual convolutional network for images of 32 to 64 pixels",

@@ -18,8 +18,9 @@ export const tableOptions = {
 export const GIVEN_EMBEDDINGS = "embeddings.given";
 
 /**
- * The vectors of tokens [batch, sequence, width]: those of the first `vocabulary − given` from the table `name`, which is a
- * parameter, the others from `GIVEN_EMBEDDINGS`, which is none, whoever trains the network.
+ * The vectors of tokens [batch, sequence, width]: those of the first `vocabulary − given` from the table
+ * `name`, which is a parameter, the others from `GIVEN_EMBEDDINGS`, which is none, whoever trains the
+ * network.
  */
 export function tokenRows(
   b: Builder,

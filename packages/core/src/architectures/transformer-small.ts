@@ -21,8 +21,9 @@ const options = {
 export const TOKEN_EMBEDDINGS = "embeddings.tokens.weight";
 
 /**
- * An encoder of attention blocks (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762) with learned positions and with
- * the normalization before each part, which trains without long warm-up (Xiong et al. 2020, https://arxiv.org/abs/2002.04745).
+ * An encoder of attention blocks (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762) with learned
+ * positions and with the normalization before each part, which trains without long warm-up (Xiong et al.
+ * 2020, https://arxiv.org/abs/2002.04745).
  */
 export const transformerSmall: Architecture = {
   about: "an attention encoder with learned positions: learns the order of words, and from unlabelled texts",

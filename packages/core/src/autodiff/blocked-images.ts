@@ -15,8 +15,9 @@ export type Given = Readonly<Record<string, AttributeValue>>;
 export type BlockedImages = ReturnType<typeof blockedImages>;
 
 /**
- * Which images of a graph lie in blocks, and the nodes that change one layout into the other, in a copy `work` of the graph that
- * has no nodes at first. `isFolded`: channels lie in front of images (see `foldsImages`).
+ * Which images of a graph lie in blocks, and the nodes that change one layout into the other, in a copy
+ * `work` of the graph that has no nodes at first. `isFolded`: channels lie in front of images (see
+ * `foldsImages`).
  */
 export function blockedImages(graph: Graph, block: number, isFolded: boolean) {
   const types = inferShapes(graph);

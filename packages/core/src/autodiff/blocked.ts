@@ -14,11 +14,12 @@ const elementwise = new Set(
 );
 
 /**
- * A graph that computes the same with convolutions on blocked images: [N, C/block, H, W, block] in memory, where `block`
- * is what the runtime's processor likes (see `blockOf`). Images change their layout where a convolution whose weights
- * are no constants wants it, keep it through elementwise operators, and change back where another operator reads them. Convolutions
- * with constant weights on plain images are left alone: the runtime does the same with them itself. Extents must be known;
- * where they are not, or channels are no multiple of `block`, nothing changes. `isFolded`: channels lie in front of images (see `foldsImages`).
+ * A graph that computes the same with convolutions on blocked images: [N, C/block, H, W, block] in memory,
+ * where `block` is what the runtime's processor likes (see `blockOf`). Images change their layout where a
+ * convolution whose weights are no constants wants it, keep it through elementwise operators, and change back
+ * where another operator reads them. Convolutions with constant weights on plain images are left alone: the
+ * runtime does the same with them itself. Extents must be known; where they are not, or channels are no
+ * multiple of `block`, nothing changes. `isFolded`: channels lie in front of images (see `foldsImages`).
  */
 export function blocked(graph: Graph, block: number, isFolded = false): Graph {
   const uses = consumers(graph);

@@ -2,8 +2,9 @@ import type { Attributes, Graph, Value } from "../ir/graph.ts";
 import { inferShapes } from "../ir/shapes.ts";
 
 /**
- * Whether blocks make a graph faster. Depthwise convolutions are 3 to 5 times as fast in them. Without any, blocks of 8 gain on
- * the convolutions what laying out the weights anew at each step costs, or less; of 16 (AVX-512) more.
+ * Whether blocks make a graph faster. Depthwise convolutions are 3 to 5 times as fast in them. Without any,
+ * blocks of 8 gain on the convolutions what laying out the weights anew at each step costs, or less; of 16
+ * (AVX-512) more.
  */
 export function gainsFromBlocks(graph: Graph, block: number): boolean {
   if (block >= 16) return true;
@@ -24,9 +25,11 @@ const takesPlain = new Set(
 );
 
 /**
- * Whether channels are to lie in front of the images of a graph that is yet to be differentiated: [C/block, N, H, W, block]. 1×1 convolutions then see all images as one, depthwise
- * ones N·C channels of one image, and weight gradients, sums over all pixels, need no turning. Other convolutions of blocked
- * images want one image after the other, as do operators that read them plain, such as batch norms of the batch's own statistics.
+ * Whether channels are to lie in front of the images of a graph that is yet to be differentiated: [C/block,
+ * N, H, W, block]. 1×1 convolutions then see all images as one, depthwise ones N·C channels of one image, and
+ * weight gradients, sums over all pixels, need no turning. Other convolutions of blocked images want one
+ * image after the other, as do operators that read them plain, such as batch norms of the batch's own
+ * statistics.
  */
 export function foldsImages(graph: Graph, block: number): boolean {
   const types = inferShapes(graph);

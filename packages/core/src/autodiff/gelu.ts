@@ -2,9 +2,9 @@ import type { Graph, Node, Value } from "../ir/graph.ts";
 import { producers } from "../ir/prune.ts";
 
 /**
- * Puts one Gelu where a file has its parts, x·½·(1 + erf(x/√2)) with the factors in any order, as exporters write it for
- * operator sets before 20: its gradient as a whole takes 10 passes over memory, that of the parts 14. Only where `depends`
- * has x; the parts become unused.
+ * Puts one Gelu where a file has its parts, x·½·(1 + erf(x/√2)) with the factors in any order, as exporters
+ * write it for operator sets before 20: its gradient as a whole takes 10 passes over memory, that of the
+ * parts 14. Only where `depends` has x; the parts become unused.
  */
 export function wholeGelus(graph: Graph, depends: ReadonlySet<Value>): void {
   if (!graph.nodes.some(({ opType }) => opType === "Erf")) return;

@@ -18,8 +18,9 @@ export interface GradientOptions {
   /** Shapes of inputs that the graph leaves open. */
   readonly given?: ReadonlyMap<Value, Shape>;
   /**
-   * Factors on the gradients of values on their way down: below a value with −λ a classifier of domains is trained against
-   * (gradient reversal; Ganin and Lempitsky 2015, https://arxiv.org/abs/1409.7495), below one with 0 nothing is.
+   * Factors on the gradients of values on their way down: below a value with −λ a classifier of domains is
+   * trained against (gradient reversal; Ganin and Lempitsky 2015, https://arxiv.org/abs/1409.7495), below one
+   * with 0 nothing is.
    */
   readonly factors?: ReadonlyMap<Value, number>;
   /** Channels of images will lie in front of images (see `blocked`), so that to put them there costs nothing. */
@@ -39,10 +40,10 @@ const MICROSOFT: Readonly<Record<string, Op>> = microsoft;
 const PREFIX = "gradient/";
 
 /**
- * The gradient of a scalar loss with respect to parameters (initializers, inputs or any other values of the graph), by
- * reverse accumulation when the graph is built: nodes are appended, nothing is computed. Only what lies between the
- * parameters and the loss is visited. The given graph is not changed. Throws an InputError that names an operator
- * without a gradient, or a parameter on which the loss does not depend.
+ * The gradient of a scalar loss with respect to parameters (initializers, inputs or any other values of the
+ * graph), by reverse accumulation when the graph is built: nodes are appended, nothing is computed. Only what
+ * lies between the parameters and the loss is visited. The given graph is not changed. Throws an InputError
+ * that names an operator without a gradient, or a parameter on which the loss does not depend.
  */
 export function gradients(
   graph: Graph,

@@ -42,10 +42,11 @@ export interface Augmentation {
 }
 
 /**
- * An augmentation. Crops are those of Szegedy et al. 2015 (https://arxiv.org/abs/1409.4842, section 6), operations those of
- * RandAugment (Cubuk et al. 2020, https://arxiv.org/abs/1909.13719) but for sharpness, squares those of DeVries and Taylor
- * 2017 (https://arxiv.org/abs/1708.04552). Give each image its own source, `random(seed).fork(epoch).fork(row)`: then the
- * result depends on neither batches nor threads. Throws an InputError for a setting out of range.
+ * An augmentation. Crops are those of Szegedy et al. 2015 (https://arxiv.org/abs/1409.4842, section 6),
+ * operations those of RandAugment (Cubuk et al. 2020, https://arxiv.org/abs/1909.13719) but for sharpness,
+ * squares those of DeVries and Taylor 2017 (https://arxiv.org/abs/1708.04552). Give each image its own
+ * source, `random(seed).fork(epoch).fork(row)`: then the result depends on neither batches nor threads.
+ * Throws an InputError for a setting out of range.
  */
 export function augmentation(options: AugmentOptions): Augmentation {
   const { crop, flip = false, colour = 0, operations, cutout = 0 } = options;
@@ -138,8 +139,9 @@ export interface Mixed {
 }
 
 /**
- * Mixup: λ·x + (1 − λ)·x′ for the first `count` rows of inputs and targets, x′ the same rows in a random order, λ from
- * Beta(α, α) once for the batch (Zhang et al. 2018, https://arxiv.org/abs/1710.09412). Inputs that are not float32 are refused.
+ * Mixup: λ·x + (1 − λ)·x′ for the first `count` rows of inputs and targets, x′ the same rows in a random
+ * order, λ from Beta(α, α) once for the batch (Zhang et al. 2018, https://arxiv.org/abs/1710.09412). Inputs
+ * that are not float32 are refused.
  */
 export function mixup(
   inputs: Readonly<Record<string, Tensor>>,

@@ -1,7 +1,10 @@
 import type { Dataset, Split } from "./dataset.ts";
 import { counted, type DataFinding } from "./finding.ts";
 
-/** Rows (tokens, where these are tagged) of a class: all, of each part, and those in no part (`none`), which are trained on and tested by a split. */
+/**
+ * Rows (tokens, where these are tagged) of a class: all, of each part, and those in no part (`none`), which
+ * are trained on and tested by a split.
+ */
 export interface ClassCount {
   readonly name: string;
   readonly total: number;

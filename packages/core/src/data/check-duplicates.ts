@@ -147,7 +147,10 @@ function groupFindings(rows: readonly Row[]): DataFinding[] {
 
 const rank: Readonly<Record<Split, number>> = { train: 0, val: 1, test: 2 };
 
-/** Of rows that belong together those that judge what an earlier part has seen: test rows, or val rows beside train. */
+/**
+ * Of rows that belong together those that judge what an earlier part has seen: test rows, or val rows beside
+ * train.
+ */
 function leaking(rows: readonly Row[], members: readonly number[]): number[] {
   const least = members.reduce((low, i) => Math.min(low, rank[partOf(rows[i]!.split)]), 2);
   return members.filter((i) => rank[partOf(rows[i]!.split)] > least);

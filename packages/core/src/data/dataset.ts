@@ -19,15 +19,18 @@ export type Input =
 export type Split = "train" | "val" | "test";
 
 /**
- * The tokens of a row of a token data set, whose input is the sentence as text. `tags` holds one a token; null where the
- * row is unlabelled.
+ * The tokens of a row of a token data set, whose input is the sentence as text. `tags` holds one a token;
+ * null where the row is unlabelled.
  */
 export interface TaggedTokens {
   readonly texts: readonly string[];
   readonly tags: readonly string[] | null;
   /** Where each token starts in the row's text, in UTF-16 units; a token is as long as its text. */
   readonly starts: Int32Array;
-  /** The lines the row was read from, and in which of them each token stands; kept where predictions are written back. */
+  /**
+   * The lines the row was read from, and in which of them each token stands; kept where predictions are
+   * written back.
+   */
   readonly lines?: readonly string[];
   readonly places?: Int32Array;
 }
@@ -56,7 +59,10 @@ export interface Columns {
   readonly weight: string | null;
 }
 
-/** Rows with what is known of all of them. `classes` is sorted; `skipped` lists rows left out by `--on-error skip`. */
+/**
+ * Rows with what is known of all of them. `classes` is sorted; `skipped` lists rows left out by `--on-error
+ * skip`.
+ */
 export interface Dataset {
   readonly source: string;
   readonly task: "image-classification" | "text-classification" | "token-classification";

@@ -1,8 +1,8 @@
 import type { Row } from "./dataset.ts";
 
 /**
- * One kind of thing that is wrong with a data set, or worth knowing. A problem makes training fail or its scores wrong; a
- * warning may; a note need not be acted on.
+ * One kind of thing that is wrong with a data set, or worth knowing. A problem makes training fail or its
+ * scores wrong; a warning may; a note need not be acted on.
  */
 export interface DataFinding {
   readonly kind: string;

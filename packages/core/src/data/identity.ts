@@ -14,7 +14,8 @@ export function normalisedText(text: string): string {
 }
 
 /**
- * The identity of every row's input: rows with equal keys hold the same thing. Texts are known by themselves; images by
+ * The identity of every row's input: rows with equal keys hold the same thing. Texts are known by themselves;
+ * images by
  * `contents` (a hash of the file or its pixels, from the platform), or by their place where no hash is given. An empty
  * text is nobody's duplicate.
  */
@@ -32,8 +33,8 @@ export function inputKeys(
 }
 
 /**
- * Numbers of the groups that must not be torn apart, [rows]: rows of one declared group, rows with the same input, and
- * whatever those two chain together.
+ * Numbers of the groups that must not be torn apart, [rows]: rows of one declared group, rows with the same
+ * input, and whatever those two chain together.
  */
 export function rowGroups(rows: readonly Row[], keys: readonly string[] = inputKeys(rows)): Int32Array {
   const { parent, join } = disjointSets(rows.length);

@@ -1,6 +1,7 @@
 /**
- * The order people expect of names with numbers in them: "9" before "10", "img2" before "img10". Runs of digits compare
- * as numbers, everything else by UTF-16 code unit, so the order is the same on every machine and in every language.
+ * The order people expect of names with numbers in them: "9" before "10", "img2" before "img10". Runs of
+ * digits compare as numbers, everything else by UTF-16 code unit, so the order is the same on every machine
+ * and in every language.
  */
 export function naturalCompare(a: string, b: string): number {
   if (a === b) return 0;

@@ -9,11 +9,17 @@ export const NEAR_IMAGE = 0.99;
 
 const SIDE = 8;
 const BANDS = 4;
-/** Bits in which hashes of near duplicates may differ: with one bit tried in each of four bands none of these is missed. */
+/**
+ * Bits in which hashes of near duplicates may differ: with one bit tried in each of four bands none of these
+ * is missed.
+ */
 const MOST_BITS = 7;
 /** Standard deviation of grey values below which a picture shows nothing that could be recognised. */
 const BLANK = 2;
-/** Images with one piece of a hash that are compared with a further one, the latest first; fewer where a bit was changed. */
+/**
+ * Images with one piece of a hash that are compared with a further one, the latest first; fewer where a bit
+ * was changed.
+ */
 const LONGEST_CHAIN = 400;
 const LONGEST_CHANGED = 32;
 
@@ -38,10 +44,11 @@ export function imagePrint(grey: Uint8Array): ImagePrint {
 }
 
 /**
- * Images that look the same: scaled, compressed again, a little brighter or greyer; not turned, mirrored or cut out. The
- * hashes (signs of the 64 lowest cosine coefficients against their median) must differ in at most 7 of 64 bits and the
- * grey pictures correlate by at least `similarity`. Pairs chain groups together: where two images are in one group already
- * no further pair is listed. Null stands for an image that cannot be read.
+ * Images that look the same: scaled, compressed again, a little brighter or greyer; not turned, mirrored or
+ * cut out. The hashes (signs of the 64 lowest cosine coefficients against their median) must differ in at
+ * most 7 of 64 bits and the grey pictures correlate by at least `similarity`. Pairs chain groups together:
+ * where two images are in one group already no further pair is listed. Null stands for an image that cannot
+ * be read.
  *
  * Zauner (2010), "Implementation and benchmarking of perceptual image hash functions", section 3.2.1,
  * http://www.phash.org/docs/pubs/thesis_zauner.pdf.

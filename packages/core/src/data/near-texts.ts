@@ -7,7 +7,10 @@ export const NEAR_TEXT = 0.8;
 /** Characters a shingle: a word or so of letters, a phrase of Chinese, Japanese or Korean. */
 const LETTERS = 4;
 const CHARACTERS = 2;
-/** Shingles of all texts that are held at once; beyond, every second, fourth … shingle (by its hash) stands for them. */
+/**
+ * Shingles of all texts that are held at once; beyond, every second, fourth … shingle (by its hash) stands
+ * for them.
+ */
 const MOST_SHINGLES = 4e7;
 /** Most buckets that shingles are counted and entered in. */
 const MOST_BUCKETS = 2 ** 22;
@@ -19,11 +22,11 @@ const LONGEST_CHAIN = 200;
  * Korean 2) with a Jaccard index of at least `similarity`. Case, punctuation, white space and compatibility forms do
  * not count. Pairs chain groups together: where two texts are in one group already no further pair is listed.
  *
- * A join by prefixes, exact but for texts of which over 200 share their rarest shingles: two sets whose Jaccard index is
- * at least t share one of the first ⌊(1 − t)·size⌋ + 1 shingles in order of rarity. Bayardo, Ma and Srikant (2007),
- * "Scaling up all pairs similarity search", https://doi.org/10.1145/1242572.1242591, with the lengths of prefixes of
- * Xiao, Wang, Lin and Yu (2008), "Efficient similarity joins for near duplicate detection",
- * https://doi.org/10.1145/1367497.1367516.
+ * A join by prefixes, exact but for texts of which over 200 share their rarest shingles: two sets whose
+ * Jaccard index is at least t share one of the first ⌊(1 − t)·size⌋ + 1 shingles in order of rarity. Bayardo,
+ * Ma and Srikant (2007), "Scaling up all pairs similarity search", https://doi.org/10.1145/1242572.1242591,
+ * with the lengths of prefixes of Xiao, Wang, Lin and Yu (2008), "Efficient similarity joins for near
+ * duplicate detection", https://doi.org/10.1145/1367497.1367516.
  */
 export function nearTexts(texts: readonly string[], similarity: number = NEAR_TEXT): NearPair[] {
   const pairs: NearPair[] = [];
@@ -156,9 +159,9 @@ function similarSets(
 }
 
 /**
- * Shingles that must be met in the prefixes before two sets are compared: long texts share one or two by chance. Prefixes
- * longer by as many, less one, still miss nothing (Wang, Li and Feng 2012, "Can we beat the prefix filtering?",
- * https://doi.org/10.1145/2213836.2213847).
+ * Shingles that must be met in the prefixes before two sets are compared: long texts share one or two by
+ * chance. Prefixes longer by as many, less one, still miss nothing (Wang, Li and Feng 2012, "Can we beat the
+ * prefix filtering?", https://doi.org/10.1145/2213836.2213847).
  */
 function matchesWanted(size: number): number {
   return 1 + Math.min(20, Math.floor(size / 40));

@@ -33,7 +33,10 @@ export function nearGroups(count: number, pairs: readonly NearPair[]): NearGroup
     .sort((a, b) => a.rows[0]! - b.rows[0]!);
 }
 
-/** Keys of the rows in which the members of a near group share one: what `splitDataset` and `partsOf` take as `keys`. */
+/**
+ * Keys of the rows in which the members of a near group share one: what `splitDataset` and `partsOf` take as
+ * `keys`.
+ */
 export function nearKeys(keys: readonly string[], pairs: readonly NearPair[]): string[] {
   const first = new Map<string, number>();
   const { parent, join } = disjointSets(keys.length);

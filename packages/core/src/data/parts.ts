@@ -23,16 +23,20 @@ export interface Parts {
   readonly test: Int32Array;
   /** "official" where the data say what is tested on, "split" where it was split off here. */
   readonly origin: "official" | "split";
-  /** Rows taken out of training or validation because the same input (or its group) stands in a part that judges it. */
+  /**
+   * Rows taken out of training or validation because the same input (or its group) stands in a part that
+   * judges it.
+   */
   readonly dropped: Int32Array;
   readonly notes: readonly string[];
 }
 
 /**
- * The parts to train, choose and test on. Official parts are honoured; a validation part without a test part becomes the
- * test part; with neither, a stratified test part is split off. No input and no group stands on two sides: where the
- * official parts overlap, the test part stays as published and the overlapping training rows go. Throws an InputError
- * where nothing is left to train on, or a class is tested that is never trained.
+ * The parts to train, choose and test on. Official parts are honoured; a validation part without a test part
+ * becomes the test part; with neither, a stratified test part is split off. No input and no group stands on
+ * two sides: where the official parts overlap, the test part stays as published and the overlapping training
+ * rows go. Throws an InputError where nothing is left to train on, or a class is tested that is never
+ * trained.
  */
 export function partsOf(dataset: Dataset, options: PartsOptions): Parts {
   const { rows } = dataset;

@@ -82,8 +82,8 @@ export function hueTurned(image: Pixels, share: number): Pixels {
 }
 
 /**
- * The image under an affine map: output pixel (x, y), from the centre, shows what lies at (a·x + b·y + c, d·x + e·y + f);
- * bilinear, `fill` outside.
+ * The image under an affine map: output pixel (x, y), from the centre, shows what lies at (a·x + b·y + c, d·x
+ * + e·y + f); bilinear, `fill` outside.
  */
 export function warped(image: Pixels, [a, b, c, d, e, f]: readonly number[], fill = 128): Pixels {
   const { width, height, channels, data } = image;

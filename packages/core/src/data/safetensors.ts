@@ -38,9 +38,10 @@ const LONGEST_HEADER = 100_000_000;
 const METADATA = "__metadata__";
 
 /**
- * Reads a safetensors file (https://github.com/huggingface/safetensors, "Format"): 8 bytes of header length, a JSON header,
- * then the elements. Nothing is executed. The tensors are copies. Throws an InputError where the header is too long, is no
- * JSON, or where the tensors do not cover the data exactly once. `where` names the file in messages.
+ * Reads a safetensors file (https://github.com/huggingface/safetensors, "Format"): 8 bytes of header length,
+ * a JSON header, then the elements. Nothing is executed. The tensors are copies. Throws an InputError where
+ * the header is too long, is no JSON, or where the tensors do not cover the data exactly once. `where` names
+ * the file in messages.
  */
 export function readSafetensors(bytes: Uint8Array, where = "the safetensors file"): SafeTensors {
   const refuse = (what: string): never => {
@@ -92,8 +93,9 @@ export function readSafetensors(bytes: Uint8Array, where = "the safetensors file
 }
 
 /**
- * The bytes of a safetensors file, equal to those of the reference implementation: metadata first, keys in order, tensors
- * from wide to narrow elements and then by name. Throws an InputError for an element type the format does not have.
+ * The bytes of a safetensors file, equal to those of the reference implementation: metadata first, keys in
+ * order, tensors from wide to narrow elements and then by name. Throws an InputError for an element type the
+ * format does not have.
  */
 export function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,

@@ -5,7 +5,10 @@ import { hashText, inputKeys, rowGroups } from "./identity.ts";
 /** What a split must respect beside its sizes. */
 export interface SplitOptions {
   readonly seed: number;
-  /** Identities of the inputs [rows] as from `inputKeys`; equal ones stay together. Computed from the rows when left out. */
+  /**
+   * Identities of the inputs [rows] as from `inputKeys`; equal ones stay together. Computed from the rows
+   * when left out.
+   */
   readonly keys?: readonly string[];
 }
 
@@ -16,9 +19,10 @@ export interface TwoParts {
 }
 
 /**
- * Splits off `fraction` of the rows: stratified by label, groups and identical inputs whole. Where every row is a group
- * of its own, each class's share of `test` is within one row of fraction · count, and a class of two or more rows stands
- * on both sides (a lone row in `train`). The same rows with the same seed give the same parts whatever the order of the rows.
+ * Splits off `fraction` of the rows: stratified by label, groups and identical inputs whole. Where every row
+ * is a group of its own, each class's share of `test` is within one row of fraction · count, and a class of
+ * two or more rows stands on both sides (a lone row in `train`). The same rows with the same seed give the
+ * same parts whatever the order of the rows.
  */
 export function splitDataset(
   rows: readonly Row[],
@@ -30,7 +34,10 @@ export function splitDataset(
   return { train: indicesOf(part, 0), test: indicesOf(part, 1) };
 }
 
-/** The fold 0 … folds − 1 of each row, [rows]: stratified, groups whole, each class spread within one row of evenly. */
+/**
+ * The fold 0 … folds − 1 of each row, [rows]: stratified, groups whole, each class spread within one row of
+ * evenly.
+ */
 export function foldsOf(
   rows: readonly Row[],
   { folds, ...options }: SplitOptions & { readonly folds: number },
@@ -201,7 +208,8 @@ function bestPart(
         1,
         quota[c]!.reduce((sum, value) => sum + value, 0),
       );
-      // The change of Σ (filled − quota)² of this class, relative to the class: rare classes matter as much as common ones.
+      // The change of Σ (filled − quota)² of this class, relative to the class: rare classes matter as much
+      // as common ones.
       cost += (count * (2 * (filled[c]![p]! - quota[c]![p]!) + count)) / size;
     }
     if (cost < bestCost - 1e-12) {

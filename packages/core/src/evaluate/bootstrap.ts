@@ -4,8 +4,8 @@ import { normalCdf, normalQuantile } from "./distributions.ts";
 import type { Interval } from "./interval.ts";
 
 /**
- * A statistic that depends on its rows through sums alone. Accuracy, losses, F1 and binned calibration error all do; so a
- * resample costs one pass over the rows, and leaving a row out costs nothing but the row.
+ * A statistic that depends on its rows through sums alone. Accuracy, losses, F1 and binned calibration error
+ * all do; so a resample costs one pass over the rows, and leaving a row out costs nothing but the row.
  */
 export interface Statistic {
   /** How many sums it keeps. */
@@ -16,8 +16,8 @@ export interface Statistic {
   value(totals: Float64Array, at: number): number;
   /**
    * How its interval is made of the resamples. "bca": bias-corrected and accelerated (Efron 1987,
-   * doi:10.2307/2289144). "basic": the percentiles reflected at the estimate (Davison and Hinkley 1997, eq. 5.6), where
-   * resamples are biased away from the estimate as a calibration error's are.
+   * doi:10.2307/2289144). "basic": the percentiles reflected at the estimate (Davison and Hinkley 1997, eq.
+   * 5.6), where resamples are biased away from the estimate as a calibration error's are.
    */
   readonly method: "bca" | "basic";
 }
@@ -29,7 +29,10 @@ export interface BootstrapOptions {
   readonly replicates?: number;
   /** Confidence level, 0.95 when left out. */
   readonly level?: number;
-  /** Group of each row [N]: whole groups are drawn, since rows of one patient, page or author are no independent evidence. */
+  /**
+   * Group of each row [N]: whole groups are drawn, since rows of one patient, page or author are no
+   * independent evidence.
+   */
   readonly groups?: ArrayLike<number | string> | null;
 }
 
@@ -81,7 +84,10 @@ export function macroF1Statistic(
   };
 }
 
-/** Calibration error Σ n_b/N · |accuracy_b − confidence_b| over fixed bins, from each row's confidence, hit and bin [N]. */
+/**
+ * Calibration error Σ n_b/N · |accuracy_b − confidence_b| over fixed bins, from each row's confidence, hit
+ * and bin [N].
+ */
 export function calibrationStatistic(
   confidence: ArrayLike<number>,
   isRight: ArrayLike<number>,
@@ -117,9 +123,9 @@ export function differenceStatistic(a: Statistic, b: Statistic): Statistic {
 }
 
 /**
- * The statistic of rows 0 … rows − 1 with a bootstrap interval, rows (or whole groups) drawn with replacement. An interval
- * without width says that the resamples never varied, not that the statistic is certain; with a dozen groups or fewer it is
- * too narrow.
+ * The statistic of rows 0 … rows − 1 with a bootstrap interval, rows (or whole groups) drawn with
+ * replacement. An interval without width says that the resamples never varied, not that the statistic is
+ * certain; with a dozen groups or fewer it is too narrow.
  */
 export function bootstrap(statistic: Statistic, rows: number, options: BootstrapOptions): Estimate {
   return bootstrapEach({ statistic }, rows, options).statistic;
@@ -215,7 +221,10 @@ export function rowsByGroup(groups: ArrayLike<number | string>, rows: number): n
   return [...members.values()];
 }
 
-/** BCa ends from sorted resamples and the values with one unit left out (Efron and Tibshirani 1993, eqs. 14.9 to 14.15). */
+/**
+ * BCa ends from sorted resamples and the values with one unit left out (Efron and Tibshirani 1993, eqs. 14.9
+ * to 14.15).
+ */
 function bcaInterval(
   value: number,
   drawn: Float64Array,

@@ -9,8 +9,9 @@ export interface ChanceCalibration {
 }
 
 /**
- * The calibration error a perfectly calibrated model with these confidences [N] would show: each row is right with the
- * probability stated, drawn again and again (consistency resampling, Bröcker and Smith 2007, doi:10.1175/WAF993.1). An
+ * The calibration error a perfectly calibrated model with these confidences [N] would show: each row is right
+ * with the probability stated, drawn again and again (consistency resampling, Bröcker and Smith 2007,
+ * doi:10.1175/WAF993.1). An
  * `ece` below `high` is no evidence of miscalibration; the error of few rows in many bins is never near 0.
  */
 export function chanceCalibration(

@@ -10,14 +10,20 @@ import {
 import { fairCoinCdf, normalQuantile, studentCdf, studentQuantile } from "./distributions.ts";
 import type { Interval } from "./interval.ts";
 
-/** A difference, ours minus theirs, with its interval and the two-sided p-value of "there is none" where a test gave one. */
+/**
+ * A difference, ours minus theirs, with its interval and the two-sided p-value of "there is none" where a
+ * test gave one.
+ */
 export interface Difference {
   readonly difference: number;
   readonly interval: Interval;
   readonly pValue: number | null;
 }
 
-/** The difference of one statistic between two models on the same rows, by a paired BCa bootstrap of rows or whole groups. */
+/**
+ * The difference of one statistic between two models on the same rows, by a paired BCa bootstrap of rows or
+ * whole groups.
+ */
 export function pairedBootstrap(
   ours: Statistic,
   theirs: Statistic,
@@ -32,7 +38,10 @@ export function pairedBootstrap(
 export interface McNemar {
   readonly oursOnly: number;
   readonly theirsOnly: number;
-  /** Two-sided and exact: the smaller count doubled in the tail of a fair coin (McNemar 1947, doi:10.1007/BF02295996). */
+  /**
+   * Two-sided and exact: the smaller count doubled in the tail of a fair coin (McNemar 1947,
+   * doi:10.1007/BF02295996).
+   */
   readonly pValue: number;
 }
 
@@ -58,7 +67,8 @@ export function mcnemar(
 /**
  * Score interval for the difference of two accuracies on the same n independent rows, of which one model alone has
  * `oursOnly` right and the other alone `theirsOnly` (Tango 1998, doi:10.1002/(SICI)1097-0258(19980430)17:8<891>3.0.CO;2-B).
- * The Δ are in it that a score test does not reject; unlike a bootstrap's it keeps its width where the models never differ.
+ * The Δ are in it that a score test does not reject; unlike a bootstrap's it keeps its width where the models
+ * never differ.
  */
 export function pairedAccuracyInterval(
   oursOnly: number,
@@ -95,9 +105,10 @@ export function pairedAccuracyInterval(
 const FLIPS = 20_000;
 
 /**
- * Two-sided p-value of "either model might as well have been the other" for differences [N] that hang together in groups:
- * the sign of whole groups is flipped, in every way for up to 14 groups, else in 20 000 seeded ways (Fisher 1935's
- * randomisation test with groups as units). With k groups it cannot be below 2^(1 − k).
+ * Two-sided p-value of "either model might as well have been the other" for differences [N] that hang
+ * together in groups: the sign of whole groups is flipped, in every way for up to 14 groups, else in 20 000
+ * seeded ways (Fisher 1935's randomisation test with groups as units). With k groups it cannot be below 2^(1
+ * − k).
  */
 export function groupSignTest(
   differences: ArrayLike<number>,
@@ -135,9 +146,10 @@ export interface ResampledT extends Difference {
 }
 
 /**
- * Nadeau and Bengio's corrected resampled t-test (2003, doi:10.1023/A:1024068626366) of differences [J] between two models
- * in J train/test splits of one data set, such as 10 × 10 folds (Bouckaert and Frank 2004): variance (1/J + test/train) · s²,
- * because the splits share their training rows. Also gives the interval of a mean score when fed with scores.
+ * Nadeau and Bengio's corrected resampled t-test (2003, doi:10.1023/A:1024068626366) of differences [J]
+ * between two models in J train/test splits of one data set, such as 10 × 10 folds (Bouckaert and Frank
+ * 2004): variance (1/J + test/train) · s², because the splits share their training rows. Also gives the
+ * interval of a mean score when fed with scores.
  */
 export function correctedResampledT(
   differences: ArrayLike<number>,

@@ -4,9 +4,10 @@ import { normalQuantile } from "./distributions.ts";
 export type Interval = readonly [low: number, high: number];
 
 /**
- * Wilson's score interval for a proportion of `right` in `n` independent rows (Wilson 1927, doi:10.2307/2276774; chosen
- * over the textbook's p ± z·se and the exact interval as Brown, Cai and DasGupta 2001 advise, doi:10.1214/ss/1009213286).
- * It holds its level at n = 20 and at all right, where a bootstrap has no width.
+ * Wilson's score interval for a proportion of `right` in `n` independent rows (Wilson 1927,
+ * doi:10.2307/2276774; chosen over the textbook's p ± z·se and the exact interval as Brown, Cai and DasGupta
+ * 2001 advise, doi:10.1214/ss/1009213286). It holds its level at n = 20 and at all right, where a bootstrap
+ * has no width.
  */
 export function wilsonInterval(right: number, n: number, level = 0.95): Interval {
   const z = normalQuantile((1 + level) / 2);

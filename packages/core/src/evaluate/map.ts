@@ -24,10 +24,11 @@ const EXAGGERATED = 120;
 const EXAGGERATION = 8;
 
 /**
- * Features [N, D] laid out on a plane so that neighbours stay neighbours: exact t-SNE (van der Maaten and Hinton 2008,
- * https://jmlr.org/papers/v9/vandermaaten08a.html) started from the two principal components, as Kobak and Berens 2019
- * (doi:10.1038/s41467-019-13056-x) advise. Distances across the map mean little; that a class hangs together does mean
- * something. Sets of fewer than six rows are shown by their principal components.
+ * Features [N, D] laid out on a plane so that neighbours stay neighbours: exact t-SNE (van der Maaten and
+ * Hinton 2008, https://jmlr.org/papers/v9/vandermaaten08a.html) started from the two principal components, as
+ * Kobak and Berens 2019 (doi:10.1038/s41467-019-13056-x) advise. Distances across the map mean little; that a
+ * class hangs together does mean something. Sets of fewer than six rows are shown by their principal
+ * components.
  */
 export function embeddingMap(features: Features, { seed, most = 500 }: MapOptions): EmbeddingMap {
   const source = random(seed).fork("embedding map");
@@ -134,7 +135,10 @@ function neighbourPlane(
   return plane;
 }
 
-/** Joint probabilities p_ij [n, n] that i and j are neighbours, each row's width set so that it has `perplexity` of them. */
+/**
+ * Joint probabilities p_ij [n, n] that i and j are neighbours, each row's width set so that it has
+ * `perplexity` of them.
+ */
 function affinities(gram: Float64Array, n: number, perplexity: number): Float64Array {
   const p = new Float64Array(n * n);
   const goal = Math.log(perplexity);

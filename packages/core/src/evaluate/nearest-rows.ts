@@ -12,7 +12,10 @@ export interface NearestRows {
 /** Rows worked on at a time. */
 const BLOCK = 256;
 
-/** The k nearest rows of every row of features [N, D] by Euclidean distance, all compared; the lower row of two as near. */
+/**
+ * The k nearest rows of every row of features [N, D] by Euclidean distance, all compared; the lower row of
+ * two as near.
+ */
 export function nearestRows({ rows: n, columns: d, data }: Matrix, k: number): NearestRows {
   const indices = new Int32Array(n * k);
   const distances = new Float64Array(n * k);

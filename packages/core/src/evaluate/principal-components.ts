@@ -12,8 +12,9 @@ export interface PrincipalComponents {
 }
 
 /**
- * The first principal components of features [N, D] (Pearson 1901, doi:10.1080/14786440109462720), by the eigenvectors of the
- * covariance or, where rows are fewer than columns, of the rows' inner products. Directions beyond the rank are 0.
+ * The first principal components of features [N, D] (Pearson 1901, doi:10.1080/14786440109462720), by the
+ * eigenvectors of the covariance or, where rows are fewer than columns, of the rows' inner products.
+ * Directions beyond the rank are 0.
  */
 export function principalComponents(features: Matrix, count: number): PrincipalComponents {
   const { rows: n, columns: d } = features;

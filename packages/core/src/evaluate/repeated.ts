@@ -42,10 +42,10 @@ export interface RepeatedScores {
 }
 
 /**
- * Scores of a small set by repeated stratified cross-validation, where one split is a matter of luck: `heldOut` has the
- * folds repeat after repeat, each row once a repeat (as `repeatedKFold` makes them). Means are over repeats of all rows;
- * the intervals, over folds, have Nadeau and Bengio's correction for training sets that overlap. Throws where a repeat does
- * not cover every row once.
+ * Scores of a small set by repeated stratified cross-validation, where one split is a matter of luck:
+ * `heldOut` has the folds repeat after repeat, each row once a repeat (as `repeatedKFold` makes them). Means
+ * are over repeats of all rows; the intervals, over folds, have Nadeau and Bengio's correction for training
+ * sets that overlap. Throws where a repeat does not cover every row once.
  */
 export function repeatedScores(
   heldOut: readonly HeldOut[],

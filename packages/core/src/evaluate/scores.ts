@@ -30,7 +30,10 @@ import { type Interval, wilsonInterval } from "./interval.ts";
 /** Bins of `ece`, of equal width over [0, 1]. */
 export const CALIBRATION_BINS = 15;
 
-/** Precision, recall and F1 of a class by its name; Wilson's interval of the recall where the rows are independent. */
+/**
+ * Precision, recall and F1 of a class by its name; Wilson's interval of the recall where the rows are
+ * independent.
+ */
 export interface NamedClassScores extends ClassScores {
   readonly name: string;
   readonly recallInterval: Interval | null;
@@ -81,8 +84,8 @@ export interface ScoresOptions {
 }
 
 /**
- * All scores of class probabilities [N, C] against labels [N] (class numbers), each with a 95 % interval. docs/scores.md
- * says which interval stands where and why.
+ * All scores of class probabilities [N, C] against labels [N] (class numbers), each with a 95 % interval.
+ * docs/scores.md says which interval stands where and why.
  */
 export function scoresOf(
   probabilities: Probabilities,
@@ -101,7 +104,8 @@ export function scoresOf(
   const units = groups === null ? n : rowsByGroup(groups, n).length;
   const share = accuracy(predicted, labels);
 
-  // Where all rows are right (or all wrong) a resample cannot differ; the units that agree are then a proportion of n of n.
+  // Where all rows are right (or all wrong) a resample cannot differ; the units that agree are then a
+  // proportion of n of n.
   const wilson = (): ScoreInterval => {
     const [low, high] = wilsonInterval(share * units, units);
     return { low, high, method: "wilson" };

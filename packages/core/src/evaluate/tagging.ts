@@ -73,8 +73,9 @@ export interface TaggingOptions {
 }
 
 /**
- * Scores of sentences as `conlleval` prints them (spans as `spansOf` reads and repairs them) and as seqeval's strict mode,
- * with 95 % intervals from sentences drawn with replacement: tokens of one sentence are no independent evidence.
+ * Scores of sentences as `conlleval` prints them (spans as `spansOf` reads and repairs them) and as seqeval's
+ * strict mode, with 95 % intervals from sentences drawn with replacement: tokens of one sentence are no
+ * independent evidence.
  */
 export function taggingScores(
   sentences: readonly ScoredSentence[],
@@ -188,8 +189,8 @@ export function spanScores(counts: Pick<SpanScores, "gold" | "predicted" | "righ
 }
 
 /**
- * F1 of spans as a statistic of sentences, for intervals and paired comparisons; counts [sentences] of spans in gold, in
- * predictions and in both.
+ * F1 of spans as a statistic of sentences, for intervals and paired comparisons; counts [sentences] of spans
+ * in gold, in predictions and in both.
  */
 export function f1Statistic(
   gold: ArrayLike<number>,

@@ -30,10 +30,10 @@ export interface TransferEvidence {
 }
 
 /**
- * Helps, hurts or no evidence, against the baseline with the highest accuracy on these very rows, a choice that can only
- * make the claim harder. The claim is made where two things agree: the interval of the gain leaves out 0, and an exact test
- * rejects "no difference". Independent rows: Tango's score interval and McNemar's exact test. Groups: a BCa bootstrap of
- * whole groups and a sign-flip test of whole groups.
+ * Helps, hurts or no evidence, against the baseline with the highest accuracy on these very rows, a choice
+ * that can only make the claim harder. The claim is made where two things agree: the interval of the gain
+ * leaves out 0, and an exact test rejects "no difference". Independent rows: Tango's score interval and
+ * McNemar's exact test. Groups: a BCa bootstrap of whole groups and a sign-flip test of whole groups.
  */
 export function transferVerdict(evidence: TransferEvidence): TransferVerdict {
   const { labels, ours, baselines, seed, groups = null, level = 0.95 } = evidence;

@@ -4,8 +4,9 @@ import { nearestRows } from "./nearest-rows.ts";
 
 /**
  * How far the neighbours that a picture [N, 2] shows are neighbours indeed (Venna and Kaski 2001,
- * doi:10.1007/3-540-44668-0_68): 1 − 2 / (N k (2N − 3k − 1)) Σ (rank − k) over the k nearest on the picture whose rank among
- * the features' [N, D] neighbours is beyond k. 1 where all are; about ½ by chance. Throws an InputError where k is not below N / 2.
+ * doi:10.1007/3-540-44668-0_68): 1 − 2 / (N k (2N − 3k − 1)) Σ (rank − k) over the k nearest on the picture
+ * whose rank among the features' [N, D] neighbours is beyond k. 1 where all are; about ½ by chance. Throws an
+ * InputError where k is not below N / 2.
  */
 export function trustworthiness(features: Matrix, plane: Float64Array, k: number): number {
   const n = features.rows;

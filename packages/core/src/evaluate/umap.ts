@@ -7,15 +7,18 @@ import { principalComponents } from "./principal-components.ts";
 /** What a UMAP picture is made with. */
 export interface UmapOptions {
   readonly seed: number;
-  /** Neighbours whose distances count, the row itself among them, 15 when left out: fewer show the small, more the large. */
+  /**
+   * Neighbours whose distances count, the row itself among them, 15 when left out: fewer show the small, more
+   * the large.
+   */
   readonly neighbours?: number;
   /** Passes over the edges, 500 when left out. */
   readonly epochs?: number;
 }
 
 /**
- * Of 1 / (1 + a x²ᵇ), the likeness of points at distance x: fitted to 1 up to 0.3 and exp(0.3 − x) beyond, as umap-learn does for
- * min_dist 0.3, which leaves room for labels.
+ * Of 1 / (1 + a x²ᵇ), the likeness of points at distance x: fitted to 1 up to 0.3 and exp(0.3 − x) beyond, as
+ * umap-learn does for min_dist 0.3, which leaves room for labels.
  */
 const [A, B] = [0.99217562, 1.11225338];
 const NEGATIVES = 5;
@@ -23,10 +26,12 @@ const RATE = 1;
 const LONGEST_STEP = 4;
 
 /**
- * Features [N, D] on a plane [N, 2] by UMAP (McInnes, Healy and Melville 2018, https://arxiv.org/abs/1802.03426): the fuzzy union of
- * every row's neighbourhood, its exact nearest ones (Euclidean), laid out by stochastic gradients that draw neighbours together and push rows drawn
- * at random apart, from the first two principal components on. The same seed gives the same numbers. Fewer than four rows are
- * shown by their principal components. Throws an InputError for settings that are no whole numbers in range.
+ * Features [N, D] on a plane [N, 2] by UMAP (McInnes, Healy and Melville 2018,
+ * https://arxiv.org/abs/1802.03426): the fuzzy union of every row's neighbourhood, its exact nearest ones
+ * (Euclidean), laid out by stochastic gradients that draw neighbours together and push rows drawn at random
+ * apart, from the first two principal components on. The same seed gives the same numbers. Fewer than four
+ * rows are shown by their principal components. Throws an InputError for settings that are no whole numbers
+ * in range.
  */
 export function umap(features: Matrix, options: UmapOptions): Float64Array {
   const { seed, neighbours = 15, epochs = 500 } = options;
@@ -82,7 +87,10 @@ function fuzzyUnion(features: Matrix, k: number): Edges {
   };
 }
 
-/** exp(−(distance − nearest) / σ) with σ such that a row's memberships sum to log₂(k + 1), as in umap-learn, whose k counts the row itself. */
+/**
+ * exp(−(distance − nearest) / σ) with σ such that a row's memberships sum to log₂(k + 1), as in umap-learn,
+ * whose k counts the row itself.
+ */
 function memberships(distances: Float64Array, n: number, k: number): Float64Array {
   const goal = Math.log2(k + 1);
   const mean = distances.reduce((sum, value) => sum + value, 0) / distances.length;
@@ -110,7 +118,10 @@ function memberships(distances: Float64Array, n: number, k: number): Float64Arra
   return views;
 }
 
-/** Each edge comes as often as its weight asks for; each time its ends draw together, and its head from rows drawn at random away. */
+/**
+ * Each edge comes as often as its weight asks for; each time its ends draw together, and its head from rows
+ * drawn at random away.
+ */
 function layOut(plane: Float64Array, { heads, tails, weights }: Edges, epochs: number, source: Random): void {
   const n = plane.length / 2;
   const most = weights.reduce((greatest, weight) => Math.max(greatest, weight), 0);

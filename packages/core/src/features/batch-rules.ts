@@ -25,7 +25,10 @@ const ROWS =
   words(`AveragePool BatchNormalization Conv ConvInteger ConvTranspose DepthToSpace EmbedLayerNormalization FusedConv
   GlobalAveragePool GlobalLpPool GlobalMaxPool GroupNormalization InstanceNormalization LRN LpPool MaxPool MultiHeadAttention
   QLinearAveragePool QLinearConv QLinearGlobalAveragePool SkipLayerNormalization SkipSimplifiedLayerNormalization SpaceToDepth`);
-/** What they do to the batch shows in the shape they give: it goes where the axis goes, and is gone where it was reduced. */
+/**
+ * What they do to the batch shows in the shape they give: it goes where the axis goes, and is gone where it
+ * was reduced.
+ */
 const TELLING =
   words(`ArgMax ArgMin Einsum Pad ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd
   ReduceSum ReduceSumSquare Resize Slice Split Squeeze Transpose Unsqueeze Upsample TopK`);
@@ -71,7 +74,10 @@ export function batchAxis(shape: Shape | null, symbol: string): number | null {
   return axes.length === 1 ? axes[0]! : null;
 }
 
-/** How many elements, in row-major order, share what comes before the batch: the product of all extents outside it. */
+/**
+ * How many elements, in row-major order, share what comes before the batch: the product of all extents
+ * outside it.
+ */
 export function outside(shape: Shape, axis: number, symbol: string): Extent {
   const extent = shape[axis] ?? null;
   const factors = extent === null ? [] : factorsOf(extent);

@@ -24,10 +24,10 @@ export interface Freed {
 }
 
 /**
- * The model with a free batch dimension on all inputs, so that it takes any number of rows at once. Constants that hold
- * the batch size it was exported with (the targets of Reshape, Expand and Resize, a class token to be joined, the first
- * state of an LSTM) are replaced by ones that follow the input. Throws an InputError naming the node where rows would be
- * mixed or its operator is not known to keep them apart.
+ * The model with a free batch dimension on all inputs, so that it takes any number of rows at once. Constants
+ * that hold the batch size it was exported with (the targets of Reshape, Expand and Resize, a class token to
+ * be joined, the first state of an LSTM) are replaced by ones that follow the input. Throws an InputError
+ * naming the node where rows would be mixed or its operator is not known to keep them apart.
  */
 export function freeBatch(model: Model): Model {
   const freed = free(model);
@@ -208,8 +208,9 @@ function correctReshape(node: Node, state: State): boolean {
 }
 
 /**
- * A target with -1 where the batch belongs: behind as many elements as lay outside it before. Where it could be the
- * innermost factor of one axis or the outermost of the next, it is the next, but for the last axis, which holds features.
+ * A target with -1 where the batch belongs: behind as many elements as lay outside it before. Where it could
+ * be the innermost factor of one axis or the outermost of the next, it is the next, but for the last axis,
+ * which holds features.
  */
 function grown(
   output: Shape | null,

@@ -4,8 +4,9 @@ import type { Model, Value } from "../ir/graph.ts";
 import { prune } from "../ir/prune.ts";
 
 /**
- * The part of a model that computes one value, which becomes its only output; inputs it does not need are gone. A layer
- * is named by its value, or by the node that makes it. Throws an InputError with the nearest names where there is none.
+ * The part of a model that computes one value, which becomes its only output; inputs it does not need are
+ * gone. A layer is named by its value, or by the node that makes it. Throws an InputError with the nearest
+ * names where there is none.
  */
 export function cutAt(model: Model, layer: string): Model {
   const copy = cloneModel(model);

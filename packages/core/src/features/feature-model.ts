@@ -10,8 +10,9 @@ import { defaultLayer } from "./layers.ts";
 import { featureAxes } from "./layout.ts";
 
 /**
- * How a layer becomes one row an item. "auto": the average over positions, of a text's real tokens alone; "mean" the same;
- * "max": the largest over positions; "cls": the first position of a sequence; "flatten": every number in order.
+ * How a layer becomes one row an item. "auto": the average over positions, of a text's real tokens alone;
+ * "mean" the same; "max": the largest over positions; "cls": the first position of a sequence; "flatten":
+ * every number in order.
  */
 export type Pooling = (typeof POOLINGS)[number];
 
@@ -37,10 +38,11 @@ export interface FeatureModel {
 }
 
 /**
- * The part of a network up to a layer, with its batch freed and its positions pooled: one row of `dimension` numbers an
- * item. Channels are found by what made the layer (axis 1 behind convolutions, the last behind matrix products, moved by
- * Transpose). Where the network takes an attention mask as long as the layer, padding counts for nothing.
- * Throws an InputError where the layer is not there, its rows cannot be told apart or its width is not fixed.
+ * The part of a network up to a layer, with its batch freed and its positions pooled: one row of `dimension`
+ * numbers an item. Channels are found by what made the layer (axis 1 behind convolutions, the last behind
+ * matrix products, moved by Transpose). Where the network takes an attention mask as long as the layer,
+ * padding counts for nothing. Throws an InputError where the layer is not there, its rows cannot be told
+ * apart or its width is not fixed.
  */
 export function featureModel(model: Model, options: FeatureOptions = {}): FeatureModel {
   const { pooling = "auto" } = options;

@@ -29,8 +29,8 @@ export interface DefaultLayer {
 const FLOATS: ReadonlySet<DataType | null> = new Set(["float32", "float64", "float16"]);
 
 /**
- * The layers of a network, in order of computation: every value computed from its inputs that has numbers, and a row of
- * them for each item of the batch. Constants, shapes, masks and token ids are left out.
+ * The layers of a network, in order of computation: every value computed from its inputs that has numbers,
+ * and a row of them for each item of the batch. Constants, shapes, masks and token ids are left out.
  */
 export function listLayers(model: Model): Layer[] {
   const freed = free(model);
@@ -40,11 +40,12 @@ export function listLayers(model: Model): Layer[] {
 }
 
 /**
- * The penultimate representation. From the main output back through what only dresses it (Softmax, Sigmoid, Reshape,
- * Squeeze, Cast, Dropout, adding or scaling by constants) to the last product with weights (Gemm, MatMul, Conv): that is
- * taken for the classifier and its input is the layer. Where none is met (a trunk that ends in pooling, an encoder whose
- * output is its last hidden state) the output itself is the layer. The main output is one called sentence_embedding,
- * embedding(s) or features, or else the first. Throws an InputError for a network without layers.
+ * The penultimate representation. From the main output back through what only dresses it (Softmax, Sigmoid,
+ * Reshape, Squeeze, Cast, Dropout, adding or scaling by constants) to the last product with weights (Gemm,
+ * MatMul, Conv): that is taken for the classifier and its input is the layer. Where none is met (a trunk that
+ * ends in pooling, an encoder whose output is its last hidden state) the output itself is the layer. The main
+ * output is one called sentence_embedding, embedding(s) or features, or else the first. Throws an InputError
+ * for a network without layers.
  */
 export function defaultLayer(model: Model): DefaultLayer {
   const freed = free(model);
@@ -122,7 +123,10 @@ function isMasked(graph: Graph, node: Node, content: ReadonlySet<Value>, rows: F
   });
 }
 
-/** Numbers in the constants that a node's inputs are made of: also where weights are cast, turned or dequantised first. */
+/**
+ * Numbers in the constants that a node's inputs are made of: also where weights are cast, turned or
+ * dequantised first.
+ */
 function parametersOf(
   graph: Graph,
   node: Node,

@@ -11,9 +11,9 @@ const DENSE =
   EmbedLayerNormalization FusedMatMul MatMulInteger`);
 
 /**
- * The axis of each value that counts its features (channels): 1 behind convolutions and pooling, the last behind matrix
- * products, embeddings and layer normalisation; moved by Transpose, kept by what keeps the rank. Values whose axis does
- * not follow are absent.
+ * The axis of each value that counts its features (channels): 1 behind convolutions and pooling, the last
+ * behind matrix products, embeddings and layer normalisation; moved by Transpose, kept by what keeps the
+ * rank. Values whose axis does not follow are absent.
  */
 export function featureAxes(graph: Graph, types: ReadonlyMap<Value, Inferred>): Map<Value, number> {
   const axes = new Map<Value, number>();

@@ -16,18 +16,19 @@ export interface Preprocessor {
   /** Differs wherever a setting differs that changes what is fed; part of every cache key. */
   readonly fingerprint: string;
   /**
-   * Tensors [n, …] by input name for n inputs, in order. A row's numbers depend on its own input alone, given that all
-   * inputs of one call have the same `extentOf`. Throws an InputError that names the input that cannot be read.
+   * Tensors [n, …] by input name for n inputs, in order. A row's numbers depend on its own input alone, given
+   * that all inputs of one call have the same `extentOf`. Throws an InputError that names the input that
+   * cannot be read.
    */
   prepare(inputs: readonly Input[], change?: Change): Promise<Feeds>;
   /**
-   * Extent an input is padded to (tokens of a text, rounded up); left out where all inputs have one extent. Only inputs of
-   * equal extents may share a call of `prepare`.
+   * Extent an input is padded to (tokens of a text, rounded up); left out where all inputs have one extent.
+   * Only inputs of equal extents may share a call of `prepare`.
    */
   extentOf?(input: Input): number;
   /**
-   * The same preprocessor, which keeps up to so many bytes of what it read and decoded, for inputs that are asked for again and
-   * again; left out where reading costs nothing.
+   * The same preprocessor, which keeps up to so many bytes of what it read and decoded, for inputs that are
+   * asked for again and again; left out where reading costs nothing.
    */
   keeping?(bytes: number): Preprocessor;
   /** What an artefact must hold to make this preprocessor again, by file name. */

@@ -1,7 +1,10 @@
 import { build, emptyGraph, modelOf } from "../ir/build.ts";
 import type { Model } from "../ir/graph.ts";
 
-/** The trunk of the backbone "none": input `pixels` [batch, channels, size, size], output `features` [batch, channels · size²]. */
+/**
+ * The trunk of the backbone "none": input `pixels` [batch, channels, size, size], output `features` [batch,
+ * channels · size²].
+ */
 export function rawPixelTrunk({ size = 32, channels = 3 }: { size?: number; channels?: number } = {}): Model {
   const graph = emptyGraph("pixels");
   const b = build(graph);

@@ -15,9 +15,9 @@ export interface SplitModel {
 }
 
 /**
- * Splits a network below its lowest trained parameter, so that the lower part can be computed once and kept. Values that
- * have a row for each item become the seam; what only depends on shapes stays with the upper part. Throws an InputError for
- * a name that is no initializer.
+ * Splits a network below its lowest trained parameter, so that the lower part can be computed once and kept.
+ * Values that have a row for each item become the seam; what only depends on shapes stays with the upper
+ * part. Throws an InputError for a name that is no initializer.
  */
 export function splitFrozen(model: Model, trained: Iterable<string>): SplitModel {
   const { model: whole, rows, types } = free(model);

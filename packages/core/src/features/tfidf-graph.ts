@@ -10,9 +10,10 @@ const IDS = "feature_ids";
 const WEIGHTS = "feature_weights";
 
 /**
- * The graph from `feature_ids` int64 and `feature_weights` float32, both [batch, terms], to `features` [batch, size]. Scatters
- * weights into rows of size + 1 zeros, the last column taking the padding, and cuts that column off. Within a row every id
- * but the padding's occurs once, so that nothing is summed and a row's bits do not depend on its batch.
+ * The graph from `feature_ids` int64 and `feature_weights` float32, both [batch, terms], to `features`
+ * [batch, size]. Scatters weights into rows of size + 1 zeros, the last column taking the padding, and cuts
+ * that column off. Within a row every id but the padding's occurs once, so that nothing is summed and a row's
+ * bits do not depend on its batch.
  */
 export function tfidfTrunk(size: number): Model {
   const graph = emptyGraph("tfidf");
@@ -29,10 +30,11 @@ export function tfidfTrunk(size: number): Model {
 }
 
 /**
- * The same model without the wide rows of zeros, where what follows the trunk of TF-IDF allows it: scaling rows, their
- * lengths, and products with constant matrices [V, C]. A product then gathers the matrix's rows of the terms that a text
- * has and sums them by weight, in time proportional to these instead of to V. The output `features` is dropped. A model
- * without such a trunk, or with another use of its features, comes back as it is.
+ * The same model without the wide rows of zeros, where what follows the trunk of TF-IDF allows it: scaling
+ * rows, their lengths, and products with constant matrices [V, C]. A product then gathers the matrix's rows
+ * of the terms that a text has and sums them by weight, in time proportional to these instead of to V. The
+ * output `features` is dropped. A model without such a trunk, or with another use of its features, comes back
+ * as it is.
  */
 export function gatherTerms(model: Model): Model {
   if (opsetOf(model) < 13) return model;
@@ -84,7 +86,10 @@ interface Rewriting {
   readonly types: ReadonlyMap<Value, Inferred>;
 }
 
-/** Puts in place of a node that uses sparse rows what does the same with their terms; false where that is not known. */
+/**
+ * Puts in place of a node that uses sparse rows what does the same with their terms; false where that is not
+ * known.
+ */
 function rewrite(node: Node, b: Builder, { ids, sparse, types }: Rewriting): boolean {
   const [first, second] = node.inputs;
   const output = node.outputs[0]!;

@@ -122,8 +122,8 @@ interface Word {
 type Step = (parent: number, unit: number) => number;
 
 /**
- * What gives the numbers of a text's terms. `child` answers −1 where there is no such node, `numberOf` where the node is
- * no term.
+ * What gives the numbers of a text's terms. `child` answers −1 where there is no such node, `numberOf` where
+ * the node is no term.
  */
 function reader(
   settings: TermSettings,
@@ -181,7 +181,10 @@ function characterGrams(text: string, { characters }: TermSettings, child: Step)
 
 const codesOf = (text: string) => Array.from(text, (character) => character.codePointAt(0)!);
 
-/** Emits the nodes of all sequences of the given lengths, the shortest first, each grown from the one a unit shorter. */
+/**
+ * Emits the nodes of all sequences of the given lengths, the shortest first, each grown from the one a unit
+ * shorter.
+ */
 function grams(
   root: number,
   units: readonly number[],

@@ -1,6 +1,7 @@
 /**
- * Sequences of units (numbers from 0) as numbered nodes: each is its parent, the sequence without its last unit, and that
- * unit. A node costs 20 bytes or so whatever its sequence's length. Nodes 0 … roots − 1 are empty sequences of their own.
+ * Sequences of units (numbers from 0) as numbered nodes: each is its parent, the sequence without its last
+ * unit, and that unit. A node costs 20 bytes or so whatever its sequence's length. Nodes 0 … roots − 1 are
+ * empty sequences of their own.
  */
 export class Trie {
   /** Number of nodes. */

@@ -53,7 +53,10 @@ export const tfidfOptions = {
 export interface Tfidf {
   /** V, the number of terms: the extent of a row. */
   readonly size: number;
-  /** The terms in the order of the columns [V]: "w:" words, "c:" characters within a word, "z:" characters without spaces. */
+  /**
+   * The terms in the order of the columns [V]: "w:" words, "c:" characters within a word, "z:" characters
+   * without spaces.
+   */
   readonly terms: readonly string[];
   /** Inverse document frequency of each term [V]. */
   readonly idf: Float32Array;
@@ -62,8 +65,8 @@ export interface Tfidf {
   /** Features [N, V], each row of length 1 (or 0 where no term is known); a row depends on its own text alone. */
   transform(texts: readonly string[]): SparseMatrix;
   /**
-   * The same as inputs of `trunk`: `feature_ids` int64 and `feature_weights` float32, both [N, L] with L the most terms of
-   * a row, or `length` where given. Places left over have the id V and weight 0.
+   * The same as inputs of `trunk`: `feature_ids` int64 and `feature_weights` float32, both [N, L] with L the
+   * most terms of a row, or `length` where given. Places left over have the id V and weight 0.
    */
   feeds(texts: readonly string[], length?: number): Feeds;
   /** Places a text needs, known terms rounded up to a power of two (from 64): depends on this text alone. */
@@ -88,9 +91,9 @@ export interface TfidfJson {
 }
 
 /**
- * Learns the vocabulary and the weight of each term: sublinear term frequency 1 + ln tf times smoothed inverse document
- * frequency ln((1 + N) / (1 + df)) + 1 (as scikit-learn's TfidfVectorizer has it), words and characters each scaled to length 1
- * (Salton and Buckley 1988). Throws InputError where no text holds a term.
+ * Learns the vocabulary and the weight of each term: sublinear term frequency 1 + ln tf times smoothed
+ * inverse document frequency ln((1 + N) / (1 + df)) + 1 (as scikit-learn's TfidfVectorizer has it), words and
+ * characters each scaled to length 1 (Salton and Buckley 1988). Throws InputError where no text holds a term.
  */
 export function fitTfidf(
   texts: readonly string[],
@@ -261,7 +264,8 @@ function weigher(
     let size = 0;
     for (let j = 0; j < found.length; j++) if (counts[found[j]!]!++ === 0) ids[size++] = found[j]!;
     ids.subarray(0, size).sort();
-    // Words and characters (of either sort) are each brought to length 1, so that the many character terms do not drown the words.
+    // Words and characters (of either sort) are each brought to length 1, so that the many character terms do
+    // not drown the words.
     const squares = [0, 0];
     for (let j = 0; j < size; j++) {
       const id = ids[j]!;

@@ -39,11 +39,15 @@ export interface WordMean {
   /** Differs wherever two of them could give different features. */
   readonly fingerprint: string;
   /**
-   * Inputs of `trunk` for texts: `word_ids` int64 and `word_weights` float32, both [N, length]; places left over have the last
-   * id and weight 0. A word without a vector is the mean of its character sequences where these have some, else passed over.
+   * Inputs of `trunk` for texts: `word_ids` int64 and `word_weights` float32, both [N, length]; places left
+   * over have the last id and weight 0. A word without a vector is the mean of its character sequences where
+   * these have some, else passed over.
    */
   feeds(texts: readonly string[], length: number): Feeds;
-  /** Places a text needs, its words with vectors and the sequences of others, rounded up to a power of two (from 16): depends on this text alone. */
+  /**
+   * Places a text needs, its words with vectors and the sequences of others, rounded up to a power of two
+   * (from 16): depends on this text alone.
+   */
   lengthOf(text: string): number;
   /** All that `readWordMean` needs to make texts into inputs again, as plain data; the vectors are in the trunk. */
   toJSON(): WordMeanJson;
@@ -77,9 +81,10 @@ export class NoWordKnown extends InputError {}
 const SIF = 1e-3;
 
 /**
- * Means of word vectors. "mean": all words alike. "sif": each by a / (a + p(w)) of its share p of the corpus, and the commonest
- * direction of the training texts taken out (Arora et al. 2017, https://openreview.net/forum?id=SyK00v5xx). "tfidf": each by
- * ln((1 + N) / (1 + df)) + 1 over the N training texts. Throws NoWordKnown where no training text holds a known word.
+ * Means of word vectors. "mean": all words alike. "sif": each by a / (a + p(w)) of its share p of the corpus,
+ * and the commonest direction of the training texts taken out (Arora et al. 2017,
+ * https://openreview.net/forum?id=SyK00v5xx). "tfidf": each by ln((1 + N) / (1 + df)) + 1 over the N training
+ * texts. Throws NoWordKnown where no training text holds a known word.
  */
 export function fitWordMean(
   table: WordTable,

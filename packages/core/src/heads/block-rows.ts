@@ -13,8 +13,9 @@ import {
 } from "./linear-rows.ts";
 
 /**
- * Rows that stay where they are and are read once a pass, each divided by its `lengths` [N] (null for 1): their scores are
- * divided, which comes to the same. `moment` is an estimate from some of them. ONNX Runtime does the products where there is one.
+ * Rows that stay where they are and are read once a pass, each divided by its `lengths` [N] (null for 1):
+ * their scores are divided, which comes to the same. `moment` is an estimate from some of them. ONNX Runtime
+ * does the products where there is one.
  */
 export async function blockRows(
   source: FeatureBlocks,

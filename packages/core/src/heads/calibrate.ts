@@ -9,8 +9,9 @@ export interface TemperatureOptions {
   /** Weight of each row [N]; all 1 when left out. */
   readonly weights?: ArrayLike<number>;
   /**
-   * "logits": scores are logits already and the prior's centre is a temperature of 1. "free": scores have no unit (margins,
-   * similarities, distances): the centre makes their gaps between best and second `FREE_GAP` nats, in the root mean square.
+   * "logits": scores are logits already and the prior's centre is a temperature of 1. "free": scores have no
+   * unit (margins, similarities, distances): the centre makes their gaps between best and second `FREE_GAP`
+   * nats, in the root mean square.
    */
   readonly unit?: "logits" | "free";
   /** Standard deviation of log T under the prior. */
@@ -23,10 +24,11 @@ const FREE_GAP = 3;
 const FARTHEST = 100;
 
 /**
- * The temperature T that makes softmax(scores / T) most probable for rows that the scores were not fitted on: minimises
- * Σ w_i · −log softmax(s_i / T)[y_i] + (log T − log T₀)² / 2σ² (Guo et al. 2017, https://arxiv.org/abs/1706.04599, with a
- * log-normal prior on T). Separable rows say only "colder": there the prior holds T within what so few rows can tell, and
- * its pull fades as rows come in. Scores [N, C]; rows without a number (NaN: never held out) are left out.
+ * The temperature T that makes softmax(scores / T) most probable for rows that the scores were not fitted on:
+ * minimises Σ w_i · −log softmax(s_i / T)[y_i] + (log T − log T₀)² / 2σ² (Guo et al. 2017,
+ * https://arxiv.org/abs/1706.04599, with a log-normal prior on T). Separable rows say only "colder": there
+ * the prior holds T within what so few rows can tell, and its pull fades as rows come in. Scores [N, C]; rows
+ * without a number (NaN: never held out) are left out.
  */
 export function fitTemperature(
   scores: Probabilities,

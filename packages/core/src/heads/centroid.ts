@@ -19,11 +19,12 @@ const options = {
 } as const;
 
 /**
- * Nearest class mean: the score of a class is −½‖x − mean‖², of which softmax(score / T) makes probabilities (prototypes as
- * in Snell et al. 2017, https://arxiv.org/abs/1703.05175). With "euclidean" labels are those of scikit-learn's
+ * Nearest class mean: the score of a class is −½‖x − mean‖², of which softmax(score / T) makes probabilities
+ * (prototypes as in Snell et al. 2017, https://arxiv.org/abs/1703.05175). With "euclidean" labels are those
+ * of scikit-learn's
  * `NearestCentroid`. T is fitted on held-out scores, where
- * class weights count; row weights count in the means too. A list of class weights also shifts the scores by its logarithm,
- * as a prior would; "balanced" needs no shift, since no class counts by its rows.
+ * class weights count; row weights count in the means too. A list of class weights also shifts the scores by
+ * its logarithm, as a prior would; "balanced" needs no shift, since no class counts by its rows.
  */
 export const centroid: Head = {
   about: "nearest class mean, by angle or distance",

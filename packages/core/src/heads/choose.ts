@@ -15,13 +15,19 @@ export interface HeadCandidate {
 
 /** How heads are compared. */
 export interface ChooseOptions {
-  /** Simplest first: of heads that the folds cannot tell apart the first is taken. Every head of this module when left out. */
+  /**
+   * Simplest first: of heads that the folds cannot tell apart the first is taken. Every head of this module
+   * when left out.
+   */
   readonly candidates?: readonly HeadCandidate[];
   readonly folds?: number;
   readonly repeats?: number;
   /** Multiplications that one fit of a candidate may take by its own reckoning; others are left out and named. */
   readonly budget?: number;
-  /** Folds of the outer cross-validation of the whole choice; 0 leaves that estimate out, which saves as many choices. */
+  /**
+   * Folds of the outer cross-validation of the whole choice; 0 leaves that estimate out, which saves as many
+   * choices.
+   */
   readonly estimateFolds?: number;
   readonly onProgress?: (done: number, total: number, name: string) => void;
   /** Where `aborted` turns true the choice ends with an InputError before the next fit. */
@@ -35,8 +41,8 @@ export interface CandidateScore {
   readonly logLoss: number;
   readonly accuracy: number;
   /**
-   * 95 % interval of logLoss minus the lowest candidate's, row by row and paired: mean ± 1.96 standard errors over rows,
-   * each row's repeats averaged first. [0, 0] for the lowest itself.
+   * 95 % interval of logLoss minus the lowest candidate's, row by row and paired: mean ± 1.96 standard errors
+   * over rows, each row's repeats averaged first. [0, 0] for the lowest itself.
    */
   readonly behind: readonly [low: number, high: number];
 }
@@ -53,8 +59,9 @@ export interface ChosenHead {
   /** Why this head, in a sentence. */
   readonly reason: string;
   /**
-   * What the whole procedure, choice included, reaches on rows that took no part in it: nested cross-validation (Stone 1974;
-   * Varma and Simon 2006, doi:10.1186/1471-2105-7-91). Null where it was not asked for or no row can be held out.
+   * What the whole procedure, choice included, reaches on rows that took no part in it: nested
+   * cross-validation (Stone 1974; Varma and Simon 2006, doi:10.1186/1471-2105-7-91). Null where it was not
+   * asked for or no row can be held out.
    */
   readonly estimate: { readonly logLoss: number; readonly accuracy: number; readonly rows: number } | null;
 }
@@ -81,10 +88,10 @@ export function headCandidates(): HeadCandidate[] {
 }
 
 /**
- * Chooses a head, and with it its settings, on the training part alone: every candidate is fitted on the same stratified
- * folds (groups whole), choosing its settings inside each, and scored by the log loss of what the fold held out. Where the
- * paired interval of a simpler head's distance from the lowest reaches 0, the simpler one is taken. Throws an InputError
- * where no candidate can be tried.
+ * Chooses a head, and with it its settings, on the training part alone: every candidate is fitted on the same
+ * stratified folds (groups whole), choosing its settings inside each, and scored by the log loss of what the
+ * fold held out. Where the paired interval of a simpler head's distance from the lowest reaches 0, the
+ * simpler one is taken. Throws an InputError where no candidate can be tried.
  */
 export async function chooseHead(
   features: Features,

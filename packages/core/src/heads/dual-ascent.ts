@@ -30,11 +30,12 @@ const IDLE = 0.3;
 const REST = 3;
 
 /**
- * Coefficients that minimise C Σ w · loss + ½‖W‖² of sparse rows, by ascent in the dual one row at a time (Shalev-Shwartz
- * and Zhang 2013, https://jmlr.org/papers/v14/shalev-shwartz13a.html; of softmax all classes of a row at once, Yu, Huang and
- * Lin 2011, doi:10.1007/s10994-010-5221-8): a visit costs what the row holds, and curvature is met row by row, which suits rows
- * that have little in common. The duality gap, a sum over rows, says how near the least objective is. A free intercept has
- * no dual of this kind: it is penalised about where it was an epoch ago (proximal point, Rockafellar 1976).
+ * Coefficients that minimise C Σ w · loss + ½‖W‖² of sparse rows, by ascent in the dual one row at a time
+ * (Shalev-Shwartz and Zhang 2013, https://jmlr.org/papers/v14/shalev-shwartz13a.html; of softmax all classes
+ * of a row at once, Yu, Huang and Lin 2011, doi:10.1007/s10994-010-5221-8): a visit costs what the row holds,
+ * and curvature is met row by row, which suits rows that have little in common. The duality gap, a sum over
+ * rows, says how near the least objective is. A free intercept has no dual of this kind: it is penalised
+ * about where it was an epoch ago (proximal point, Rockafellar 1976).
  */
 export function dualAscent(problem: DualProblem, tolerance: number): DualSolution {
   const { rows, labels, weights, classes, loss, strength } = problem;

@@ -2,7 +2,10 @@ import { InputError } from "../errors.ts";
 import { type Matrix, matrix } from "../tensor.ts";
 import { requireFinite } from "./check.ts";
 
-/** Features [N, D] that are read block by block, as often as asked for: from disk, where memory does not hold them. */
+/**
+ * Features [N, D] that are read block by block, as often as asked for: from disk, where memory does not hold
+ * them.
+ */
 export interface FeatureBlocks {
   /** N. */
   readonly rows: number;
@@ -52,8 +55,8 @@ export interface Survey {
 }
 
 /**
- * Goes over all rows once: their lengths, and the rows of each of `parts` (numbers in ascending order). Throws an InputError
- * that names the first row with a feature that is no number.
+ * Goes over all rows once: their lengths, and the rows of each of `parts` (numbers in ascending order).
+ * Throws an InputError that names the first row with a feature that is no number.
  */
 export async function survey(
   source: FeatureBlocks,

@@ -11,8 +11,8 @@ export interface FoldOptions {
 }
 
 /**
- * The fold of each row [N], each class spread evenly and groups whole. −1 marks rows that every fold trains on, because
- * holding them out would leave their class without a row: a class of one row, or of one group.
+ * The fold of each row [N], each class spread evenly and groups whole. −1 marks rows that every fold trains
+ * on, because holding them out would leave their class without a row: a class of one row, or of one group.
  */
 export function stratifiedFolds(
   labels: Int32Array,
@@ -100,7 +100,10 @@ export function* eachFold(
   }
 }
 
-/** About `size` of the rows, ascending: every class's share, but ten of each class where it has them. All when they fit. */
+/**
+ * About `size` of the rows, ascending: every class's share, but ten of each class where it has them. All when
+ * they fit.
+ */
 export function stratifiedSample(
   labels: Int32Array,
   classes: number,

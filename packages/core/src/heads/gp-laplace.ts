@@ -15,8 +15,9 @@ export interface Latent {
 const MOST_STEPS = 100;
 
 /**
- * Laplace's approximation for targets 0 or 1 under the logistic likelihood and a kernel [N, N]: Newton's method for the mode
- * (Rasmussen and Williams 2006, algorithm 3.1), each row's log likelihood multiplied by its weight.
+ * Laplace's approximation for targets 0 or 1 under the logistic likelihood and a kernel [N, N]: Newton's
+ * method for the mode (Rasmussen and Williams 2006, algorithm 3.1), each row's log likelihood multiplied by
+ * its weight.
  */
 export function laplace(
   kernel: Float64Array,

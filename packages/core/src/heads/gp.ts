@@ -39,16 +39,21 @@ const options = {
 
 /** How much longer a multiplication takes in a factorisation, step after step, than in a product of matrices. */
 const SLOWER = 6;
-/** Factorisations of all rows, a third of a cube each: Newton's steps, and those of the folds that give the temperature. */
+/**
+ * Factorisations of all rows, a third of a cube each: Newton's steps, and those of the folds that give the
+ * temperature.
+ */
 const OFTEN = 12 * (1 + INNER_FOLDS * 0.8 ** 3);
 
 /**
- * Gaussian-process classification by Laplace's approximation (Rasmussen and Williams 2006, algorithms 3.1 and 3.2,
- * https://gaussianprocess.org/gpml/), one class against the others, for small data. With a given kernel the latent means and
- * variances are those of scikit-learn's `GaussianProcessClassifier(ConstantKernel(amplitude) * RBF(√(1 / 2γ)))`. Left open,
- * the kernel is the one of highest marginal likelihood on a grid. A latent f of variance v counts as the logit
- * f / √(1 + πv / 8) (MacKay 1992); probabilities are softmax(logits / T), T fitted on held-out logits without trust in
- * their unit, because Laplace's own are too timid on few rows. Row and class weights multiply a row's log likelihood.
+ * Gaussian-process classification by Laplace's approximation (Rasmussen and Williams 2006, algorithms 3.1 and
+ * 3.2, https://gaussianprocess.org/gpml/), one class against the others, for small data. With a given kernel
+ * the latent means and variances are those of scikit-learn's
+ * `GaussianProcessClassifier(ConstantKernel(amplitude) * RBF(√(1 / 2γ)))`. Left open, the kernel is the one
+ * of highest marginal likelihood on a grid. A latent f of variance v counts as the logit f / √(1 + πv / 8)
+ * (MacKay 1992); probabilities are softmax(logits / T), T fitted on held-out logits without trust in their
+ * unit, because Laplace's own are too timid on few rows. Row and class weights multiply a row's log
+ * likelihood.
  */
 export const gp: Head = {
   about: "Gaussian-process classifier with a Gaussian kernel chosen by marginal likelihood, for small data",

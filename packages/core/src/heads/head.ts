@@ -36,8 +36,8 @@ export interface Head {
     context: FitContext,
   ): Promise<Classifier>;
   /**
-   * The same from features [N, D] that are read block by block, for sets that do not fit in memory; a head that needs all
-   * of them at once has none.
+   * The same from features [N, D] that are read block by block, for sets that do not fit in memory; a head
+   * that needs all of them at once has none.
    */
   fitBlocks?(
     features: FeatureBlocks,
@@ -54,6 +54,9 @@ export interface Classifier {
   readonly chosen: Readonly<Record<string, number | string>>;
   /** Class probabilities [N, C] of features [N, D]. */
   predict(features: Features): Matrix;
-  /** Appends the same computation to a graph whose `features` value is [batch, D]; returns the probabilities [batch, C]. */
+  /**
+   * Appends the same computation to a graph whose `features` value is [batch, D]; returns the probabilities
+   * [batch, C].
+   */
   append(graph: Graph, features: Value): Value;
 }

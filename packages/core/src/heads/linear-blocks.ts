@@ -18,7 +18,10 @@ export interface BlockProblem extends Pick<StrengthChoice, "loss" | "strengths" 
   readonly tolerance: number;
 }
 
-/** What was found: coefficients [K, D + 1], and how far the objective may be above its least value where it stopped short. */
+/**
+ * What was found: coefficients [K, D + 1], and how far the objective may be above its least value where it
+ * stopped short.
+ */
 export interface BlockSolution {
   readonly theta: Float64Array;
   readonly strength: number;
@@ -26,9 +29,9 @@ export interface BlockSolution {
 }
 
 /**
- * The same coefficients as from rows in memory. A first pass checks the rows and keeps some: those that the strength is
- * chosen on, and a sample spread evenly whose own solution and second moment make the search among all rows short. In
- * memory lie these, a number a row and a few blocks.
+ * The same coefficients as from rows in memory. A first pass checks the rows and keeps some: those that the
+ * strength is chosen on, and a sample spread evenly whose own solution and second moment make the search
+ * among all rows short. In memory lie these, a number a row and a few blocks.
  */
 export async function solveBlocks(
   source: FeatureBlocks,
@@ -71,7 +74,10 @@ function spread(rows: number, most: number): Int32Array {
   return Int32Array.from({ length: Math.ceil(rows / stride) }, (_, k) => k * stride);
 }
 
-/** Coefficients for a sample of the rows, each standing for as many as there are, and the second moment it makes of all. */
+/**
+ * Coefficients for a sample of the rows, each standing for as many as there are, and the second moment it
+ * makes of all.
+ */
 async function solveSample(
   sample: Matrix,
   {

@@ -15,9 +15,9 @@ export type Moment = { readonly full: Float64Array } | { readonly diagonal: Floa
 export type Turn = (scores: Float64Array, from: number, count: number) => void;
 
 /**
- * Rows that a linear model is fitted to, in the coordinates that are cheapest: the features themselves (sparse ones those
- * of the most rows first), or where dense rows are few an orthonormal basis of what they span, which has the same products
- * and the same lengths of coefficients.
+ * Rows that a linear model is fitted to, in the coordinates that are cheapest: the features themselves
+ * (sparse ones those of the most rows first), or where dense rows are few an orthonormal basis of what they
+ * span, which has the same products and the same lengths of coefficients.
  */
 export interface LinearRows {
   readonly rows: number;
@@ -29,7 +29,10 @@ export interface LinearRows {
   readonly data: Reals | null;
   /** The coordinates themselves where they are sparse. */
   readonly sparse: SparseMatrix | null;
-  /** Scores of coefficients [K, r + 1], the last of each row being the intercept, go to `turn`; Σ turned ⊗ (row, 1), [K, r + 1]. */
+  /**
+   * Scores of coefficients [K, r + 1], the last of each row being the intercept, go to `turn`; Σ turned ⊗
+   * (row, 1), [K, r + 1].
+   */
   pass(theta: Float64Array, K: number, turn: Turn): Promise<Float64Array>;
   /** Scores [N, K]. */
   scores(theta: Float64Array, K: number): Promise<Float64Array>;

@@ -67,21 +67,24 @@ export interface Solution {
   /** Coefficients [M · K, r + 1]. */
   readonly theta: Float64Array;
   /**
-   * 0 where the objective is within the tolerance of its least value; else how far it may be above it, relative to it, where
-   * rounding or the number of iterations ended the search before.
+   * 0 where the objective is within the tolerance of its least value; else how far it may be above it,
+   * relative to it, where rounding or the number of iterations ended the search before.
    */
   readonly distance: number;
   readonly iterations: number;
 }
 
-/** What a fit records of a search that ended before its tolerance: `shortBy`, how far above the least objective it may be. */
+/**
+ * What a fit records of a search that ended before its tolerance: `shortBy`, how far above the least
+ * objective it may be.
+ */
 export function unsolved(distance: number): { readonly shortBy?: number } {
   return distance === 0 ? {} : { shortBy: distance };
 }
 
 /**
- * Coefficients [M · K, r + 1] of M models, each minimising C Σ w · loss + ½‖W‖². Those of sparse rows are found by dual
- * ascent, from nothing. All others are searched at once, by L-BFGS in
+ * Coefficients [M · K, r + 1] of M models, each minimising C Σ w · loss + ½‖W‖². Those of sparse rows are
+ * found by dual ascent, from nothing. All others are searched at once, by L-BFGS in
  * coordinates in which the objective curves about alike in all directions: those of the fixed bound on the Hessian
  * κ Σ w x xᵀ + I / C (Böhning 1992, doi:10.1007/BF00048682), where half the squared gradient is about the distance
  * from the least objective.
@@ -167,8 +170,9 @@ function solution({ point, value, gradient, converged, iterations }: Minimum): S
 }
 
 /**
- * The same in few coordinates: the rows themselves are changed, Z = (x, 1) L⁻ᵀ, so that an evaluation is two products and
- * the penalty needs none. With L Lᵀ = κ Σ w z zᵀ + I / C it is ½ y ᵀy − ½ κ Σ w s², s being the scores.
+ * The same in few coordinates: the rows themselves are changed, Z = (x, 1) L⁻ᵀ, so that an evaluation is two
+ * products and the penalty needs none. With L Lᵀ = κ Σ w z zᵀ + I / C it is ½ y ᵀy − ½ κ Σ w s², s being the
+ * scores.
  */
 async function solveWhitened(
   { rows, labels, weights, classes, loss }: LinearProblem,
@@ -240,7 +244,10 @@ async function solveWhitened(
   }
 }
 
-/** The objective may curve this much less than its bound says, and the distance from its least value be as much more. */
+/**
+ * The objective may curve this much less than its bound says, and the distance from its least value be as
+ * much more.
+ */
 const SAFETY = 0.01;
 const MEMORY = 12;
 

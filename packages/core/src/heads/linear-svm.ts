@@ -35,12 +35,13 @@ const options = {
 } as const;
 
 /**
- * Linear support vector machine, one class against the rest: for each class minimises
- * C · Σ w_i · max(0, 1 − t_i (wᵀx_i + b))² + ½‖w‖² + ½b², t = ±1, which is scikit-learn's `LinearSVC(C)` and liblinear's
- * primal (Fan et al. 2008, https://www.jmlr.org/papers/v9/fan08a.html): its intercept is penalised as the coefficient of a
- * feature that is always 1. Two classes share one column. Probabilities are softmax(scores / T), (−s, s) for two classes,
- * T from scores of rows held out; left open, C is what makes these most probable. A row's weight counts in every column;
- * liblinear, given class weights and more than two classes, weighs the rest as 1 in the column of a class.
+ * Linear support vector machine, one class against the rest: for each class minimises C · Σ w_i · max(0, 1 −
+ * t_i (wᵀx_i + b))² + ½‖w‖² + ½b², t = ±1, which is scikit-learn's `LinearSVC(C)` and liblinear's primal (Fan
+ * et al. 2008, https://www.jmlr.org/papers/v9/fan08a.html): its intercept is penalised as the coefficient of
+ * a feature that is always 1. Two classes share one column. Probabilities are softmax(scores / T), (−s, s)
+ * for two classes, T from scores of rows held out; left open, C is what makes these most probable. A row's
+ * weight counts in every column; liblinear, given class weights and more than two classes, weighs the rest as
+ * 1 in the column of a class.
  */
 export const linearSvm: Head = {
   about: "linear support vector machine with squared hinge loss, one class against the rest",

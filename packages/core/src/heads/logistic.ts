@@ -35,11 +35,12 @@ const options = {
 } as const;
 
 /**
- * Multinomial logistic regression with an L2 penalty: minimises C · Σ w_i · −log p(y_i | x_i) + ½‖W‖², the intercept
- * free, which is scikit-learn's `LogisticRegression(C)`, in two classes too, where W is the one column of their difference.
- * Left open, C is chosen by stratified cross-validation on log loss. On few rows cross-validation cannot tell strengths
- * apart: there the coefficients are an average over strengths, by weights proportional to exp(−total held-out loss), the
- * pseudo-BMA weights of Yao et al. 2018 (doi:10.1214/17-BA1091).
+ * Multinomial logistic regression with an L2 penalty: minimises C · Σ w_i · −log p(y_i | x_i) + ½‖W‖², the
+ * intercept free, which is scikit-learn's `LogisticRegression(C)`, in two classes too, where W is the one
+ * column of their difference. Left open, C is chosen by stratified cross-validation on log loss. On few rows
+ * cross-validation cannot tell strengths apart: there the coefficients are an average over strengths, by
+ * weights proportional to exp(−total held-out loss), the pseudo-BMA weights of Yao et al. 2018
+ * (doi:10.1214/17-BA1091).
  */
 export const logistic: Head = {
   about: "multinomial logistic regression with an L2 penalty, its strength by cross-validation",

@@ -43,10 +43,10 @@ const options = {
 } as const;
 
 /**
- * Support vector machine with the kernel exp(−γ‖x − z‖²), one against one: each pair of classes has the dual problem of
- * scikit-learn's `SVC(kernel="rbf", C, gamma)`, row weights multiplying C. A pair's margin f makes p = 1 / (1 + exp(−f / T)),
- * T fitted on held-out margins, and the pairs are coupled as 1 / (Σ_j 1 / p_cj − (C − 2)) (Price, Knerr, Personnaz and
- * Dreyfus 1995, NIPS 7). Margins are
+ * Support vector machine with the kernel exp(−γ‖x − z‖²), one against one: each pair of classes has the dual
+ * problem of scikit-learn's `SVC(kernel="rbf", C, gamma)`, row weights multiplying C. A pair's margin f makes
+ * p = 1 / (1 + exp(−f / T)), T fitted on held-out margins, and the pairs are coupled as 1 / (Σ_j 1 / p_cj −
+ * (C − 2)) (Price, Knerr, Personnaz and Dreyfus 1995, NIPS 7). Margins are
  * `SVC`'s; of several classes the most probable may not be the one of most votes where a pair is nearly even.
  */
 export const rbfSvm: Head = {

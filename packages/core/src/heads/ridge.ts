@@ -29,10 +29,11 @@ const options = {
 } as const;
 
 /**
- * Least squares on ±1 targets, one column a class: minimises Σ w_i ‖y_i − Wᵀx_i − b‖² + α‖W‖², the intercept free, which
- * is scikit-learn's `RidgeClassifier(alpha)`. α is chosen by the squared error of rows left out one at a time, in closed
- * form: e_i = (y_i − ŷ_i) / (1 − H_ii) (Allen 1974, doi:10.1080/00401706.1974.10489157); by folds where rows have groups.
- * Probabilities are softmax(ŷ / T), T fitted on the same left-out scores.
+ * Least squares on ±1 targets, one column a class: minimises Σ w_i ‖y_i − Wᵀx_i − b‖² + α‖W‖², the intercept
+ * free, which is scikit-learn's `RidgeClassifier(alpha)`. α is chosen by the squared error of rows left out
+ * one at a time, in closed form: e_i = (y_i − ŷ_i) / (1 − H_ii) (Allen 1974,
+ * doi:10.1080/00401706.1974.10489157); by folds where rows have groups. Probabilities are softmax(ŷ / T), T
+ * fitted on the same left-out scores.
  */
 export const ridge: Head = {
   about: "least squares on one column a class, its penalty by leaving rows out in closed form",
@@ -79,8 +80,8 @@ export function ridgeScores(problem: RidgeProblem, alpha: number, asked: Feature
 }
 
 /**
- * Weighted, centred rows Z [N, D] in axes in which their products are tridiagonal. Rows no more than columns: Z Zᵀ = Q T Qᵀ,
- * basis Q. Fewer columns: Zᵀ Z = U T Uᵀ, basis Z U. T + αI is then solved at once for every α.
+ * Weighted, centred rows Z [N, D] in axes in which their products are tridiagonal. Rows no more than columns:
+ * Z Zᵀ = Q T Qᵀ, basis Q. Fewer columns: Zᵀ Z = U T Uᵀ, basis Z U. T + αI is then solved at once for every α.
  */
 interface Spectrum {
   readonly tridiagonal: Tridiagonal;

@@ -10,9 +10,10 @@ export interface Support {
 const LEAST_CURVATURE = 1e-12;
 
 /**
- * Solves max Σ α − ½ Σ α_i α_j y_i y_j k_ij with 0 ≤ α_i ≤ bounds_i and Σ y α = 0 by sequential minimal optimisation, the
- * working pair by second-order information (Fan, Chen and Lin 2005, https://www.jmlr.org/papers/v6/fan05a.html) until
- * the conditions of optimality are violated by less than `tolerance`. Kernel [N, N], signs ±1.
+ * Solves max Σ α − ½ Σ α_i α_j y_i y_j k_ij with 0 ≤ α_i ≤ bounds_i and Σ y α = 0 by sequential minimal
+ * optimisation, the working pair by second-order information (Fan, Chen and Lin 2005,
+ * https://www.jmlr.org/papers/v6/fan05a.html) until the conditions of optimality are violated by less than
+ * `tolerance`. Kernel [N, N], signs ±1.
  */
 export function smo(
   kernel: Float64Array,

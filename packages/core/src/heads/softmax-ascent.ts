@@ -8,9 +8,9 @@ const FARTHEST = 2;
 const LEAST = -700;
 
 /**
- * Dual ascent of −log p under softmax. A row's part of the dual is the entropy of p = e_label − pulls; the best p solves
- * log p + q p = z − ν, z being the scores without the row's own pull on them, and q the curvature. It is found by Newton's
- * method in log p. A row's duality gap is KL(p ‖ softmax(scores)).
+ * Dual ascent of −log p under softmax. A row's part of the dual is the entropy of p = e_label − pulls; the
+ * best p solves log p + q p = z − ν, z being the scores without the row's own pull on them, and q the
+ * curvature. It is found by Newton's method in log p. A row's duality gap is KL(p ‖ softmax(scores)).
  */
 export function softmaxAscent(K: number): Ascent {
   const z = new Float64Array(K);

@@ -7,7 +7,8 @@ import { logisticAscent, softmaxAscent } from "./softmax-ascent.ts";
  */
 export const softmaxLoss: LinearLoss = {
   columns: (classes) => (classes === 2 ? 1 : classes),
-  // Half of p(1 − p) where all classes are alike; the bound of 1/2 (of 1/4 in two classes) holds everywhere, far too high.
+  // Half of p(1 − p) where all classes are alike; the bound of 1/2 (of 1/4 in two classes) holds everywhere,
+  // far too high.
   curvature: (classes) => (1 - 1 / classes) / (2 * classes),
   penalisesIntercept: false,
   derive(scores, o, K, label, weight) {

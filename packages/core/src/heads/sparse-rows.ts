@@ -4,7 +4,10 @@ import type { LinearRows } from "./linear-rows.ts";
 /** Rows in flight at a time. */
 const BLOCK = 256;
 
-/** Sparse rows as they are, but for the order of their columns: near each other in memory lie those of the most rows. */
+/**
+ * Sparse rows as they are, but for the order of their columns: near each other in memory lie those of the
+ * most rows.
+ */
 export function sparseRows(features: SparseMatrix): LinearRows {
   const { places, sparse } = byFrequency(features);
   const { rows, columns, offsets, indices, values } = sparse;
@@ -62,7 +65,10 @@ export function sparseRows(features: SparseMatrix): LinearRows {
   };
 }
 
-/** Scores [N, K] of each row by the model whose number it has [N], of coefficients [M · K, D + 1]; NaN where that is −1. */
+/**
+ * Scores [N, K] of each row by the model whose number it has [N], of coefficients [M · K, D + 1]; NaN where
+ * that is −1.
+ */
 export function scoresByModel(
   sparse: SparseMatrix,
   theta: Float64Array,

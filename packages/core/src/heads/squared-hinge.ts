@@ -1,6 +1,9 @@
 import type { Ascent, LinearLoss } from "./linear-solver.ts";
 
-/** max(0, 1 − t s)² of each column's score s, t = ±1 saying whether the row is of its class; two classes share a column. */
+/**
+ * max(0, 1 − t s)² of each column's score s, t = ±1 saying whether the row is of its class; two classes share
+ * a column.
+ */
 export const squaredHinge: LinearLoss = {
   columns: (classes) => (classes === 2 ? 1 : classes),
   curvature: () => 1, // 2 within the margin, 0 beyond it

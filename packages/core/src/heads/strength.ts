@@ -16,7 +16,10 @@ const CHOSEN_ON = 6000;
 const MANY = 2000;
 /** Solving further changes no choice. */
 const TOLERANCE = 1e-2;
-/** Strengths tried after the best so far that may be worse before the search turns; one where it is this much worse. */
+/**
+ * Strengths tried after the best so far that may be worse before the search turns; one where it is this much
+ * worse.
+ */
 const PATIENCE = 2;
 const CLEARLY = 1.02;
 
@@ -47,8 +50,8 @@ export interface StrengthChoice {
 export interface ChosenStrength {
   readonly strength: number;
   /**
-   * Strengths by how well they predict: weights proportional to exp(−total loss of the rows held out), summing to 1, the
-   * best one's the largest; it alone where rows are many or no weights are asked for.
+   * Strengths by how well they predict: weights proportional to exp(−total loss of the rows held out),
+   * summing to 1, the best one's the largest; it alone where rows are many or no weights are asked for.
    */
   readonly likely: readonly { readonly strength: number; readonly weight: number }[];
   readonly scores: Float64Array;
@@ -57,8 +60,8 @@ export interface ChosenStrength {
 }
 
 /**
- * The strength whose scores of rows held out measure best, in stratified folds with groups whole; null where nothing can be
- * held out. All folds are fitted at once, each strength from the solution of the one before.
+ * The strength whose scores of rows held out measure best, in stratified folds with groups whole; null where
+ * nothing can be held out. All folds are fitted at once, each strength from the solution of the one before.
  */
 export async function chooseStrength(choice: StrengthChoice): Promise<ChosenStrength | null> {
   const members = choosingRows(choice.labels, choice.context);
@@ -186,7 +189,10 @@ function heldOutSparse(
   return scores;
 }
 
-/** Numbers of the rows of a stratified part that a strength is chosen on where rows are many, ascending; null for all. */
+/**
+ * Numbers of the rows of a stratified part that a strength is chosen on where rows are many, ascending; null
+ * for all.
+ */
 export function choosingRows(labels: Int32Array, { classes, random }: FitContext): Int32Array | null {
   if (labels.length <= CHOSEN_ON) return null;
   const chosen = new Uint8Array(labels.length);

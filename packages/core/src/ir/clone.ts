@@ -4,9 +4,9 @@ import type { Attribute, Attributes, Graph, Model, ModelFunction, Node, Value } 
 export type ValueMap = Map<Value, Value>;
 
 /**
- * A copy of a graph: new values and nodes, the same tensors. Values that `values` already maps are replaced by what it
- * says, which is how a graph is attached to another; values of graphs around it that it does not map stay the same
- * objects. `values` afterwards maps everything that was copied.
+ * A copy of a graph: new values and nodes, the same tensors. Values that `values` already maps are replaced
+ * by what it says, which is how a graph is attached to another; values of graphs around it that it does not
+ * map stay the same objects. `values` afterwards maps everything that was copied.
  */
 export function cloneGraph(graph: Graph, values: ValueMap = new Map()): Graph {
   const made = [...graph.inputs, ...graph.initializers.keys(), ...(graph.sparseInitializers?.keys() ?? [])];

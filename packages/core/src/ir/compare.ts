@@ -1,8 +1,8 @@
 import type { Graph, Model, Value } from "./graph.ts";
 
 /**
- * Where two models first differ in what they say, null where they say the same. Names of values count; their identity is
- * compared as a one-to-one correspondence.
+ * Where two models first differ in what they say, null where they say the same. Names of values count; their
+ * identity is compared as a one-to-one correspondence.
  */
 export function firstDifference(a: Model, b: Model): string | null {
   return differenceOf(a, b, "model", new Map());

@@ -55,7 +55,10 @@ export interface SparseTensor {
   readonly indices: StoredTensor;
 }
 
-/** What an attribute can hold. A graph attribute is a subgraph (If, Loop, Scan); its outer values are shared objects. */
+/**
+ * What an attribute can hold. A graph attribute is a subgraph (If, Loop, Scan); its outer values are shared
+ * objects.
+ */
 export type Attribute = (
   | { readonly type: "float"; readonly value: number }
   | { readonly type: "int"; readonly value: bigint }

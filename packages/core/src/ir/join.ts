@@ -3,8 +3,9 @@ import { cloneGraph, type ValueMap } from "./clone.ts";
 import type { Graph, Model, Value } from "./graph.ts";
 
 /**
- * Appends a copy of `other` to `graph`, feeding its inputs from values of `graph` as `bind` says. Inputs that `bind`
- * leaves out become inputs of `graph`; nothing is renamed, for identity tells values apart. Returns what each value of
+ * Appends a copy of `other` to `graph`, feeding its inputs from values of `graph` as `bind` says. Inputs that
+ * `bind` leaves out become inputs of `graph`; nothing is renamed, for identity tells values apart. Returns
+ * what each value of
  * `other` has become, so that its outputs can be made outputs of `graph`.
  */
 export function join(graph: Graph, other: Graph, bind: ReadonlyMap<Value, Value>): ValueMap {
@@ -28,7 +29,8 @@ export function join(graph: Graph, other: Graph, bind: ReadonlyMap<Value, Value>
 }
 
 /**
- * Joins two models into a new one: the outputs of `first` feed the inputs of `second` by the names in `bind` (input of
+ * Joins two models into a new one: the outputs of `first` feed the inputs of `second` by the names in `bind`
+ * (input of
  * `second` → output of `first`). The outputs are those of `first` not bound, then those of `second`. Both must ask for
  * the same operator sets; raise the older one first (`raiseOpset`).
  */

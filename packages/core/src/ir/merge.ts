@@ -13,10 +13,11 @@ export interface MergedPart {
 }
 
 /**
- * One model out of several that have parts in common: inputs of one name are one input, and what computes the same of the same
- * (operator, attributes, inputs, bytes of constants) is there once. So networks with one trunk and different heads become a
- * trunk with heads, and networks whose trunks were trained apart stay side by side. Values keep their names where no other
- * has them. All models must ask for the same operator sets. Throws an InputError where inputs or output names clash.
+ * One model out of several that have parts in common: inputs of one name are one input, and what computes the
+ * same of the same (operator, attributes, inputs, bytes of constants) is there once. So networks with one
+ * trunk and different heads become a trunk with heads, and networks whose trunks were trained apart stay side
+ * by side. Values keep their names where no other has them. All models must ask for the same operator sets.
+ * Throws an InputError where inputs or output names clash.
  */
 export function mergeModels(parts: readonly MergedPart[]): Model {
   const [first] = parts;
@@ -116,7 +117,10 @@ function isSame(a: Tensor, b: Tensor): boolean {
   return true;
 }
 
-/** What a node computes of which values; null where it is not looked into (it has graphs inside, or draws at random). */
+/**
+ * What a node computes of which values; null where it is not looked into (it has graphs inside, or draws at
+ * random).
+ */
 function keyOf(node: Node, numberOf: (value: Value | null) => number): string | null {
   if (/^Random|^Bernoulli$|^Multinomial$|^Dropout$/.test(node.opType)) return null;
   const attributes = attributesKey(node.attributes);

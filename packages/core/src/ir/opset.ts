@@ -79,8 +79,8 @@ const manyOutputs = (node: Node) => node.outputs.filter(Boolean).length > 1;
 const reduce: readonly Change[] = [[18, has("axes")]];
 
 /**
- * Operators of ai.onnx whose meaning or form changed after version 7, from the schemas' histories in ONNX 1.23 (a change
- * that only adds types, inputs or attributes with a default changes nothing).
+ * Operators of ai.onnx whose meaning or form changed after version 7, from the schemas' histories in ONNX
+ * 1.23 (a change that only adds types, inputs or attributes with a default changes nothing).
  */
 const CHANGES: Readonly<Record<string, readonly Change[]>> = {
   BatchNormalization: [

@@ -38,9 +38,9 @@ export interface InferOptions {
 }
 
 /**
- * Element types and shapes of a graph's values as far as they follow from its inputs, by rules for the common operators
- * and by what the file declares. Shape arithmetic on constants and symbols (Shape, Gather, Concat, Reshape) is followed.
- * Values of operators without a rule have what is declared of them, or nulls.
+ * Element types and shapes of a graph's values as far as they follow from its inputs, by rules for the common
+ * operators and by what the file declares. Shape arithmetic on constants and symbols (Shape, Gather, Concat,
+ * Reshape) is followed. Values of operators without a rule have what is declared of them, or nulls.
  */
 export function inferShapes(graph: Graph, options: InferOptions = {}): Map<Value, Inferred> {
   const types = new Map<Value, Inferred>();

@@ -7,8 +7,9 @@ import { subgraphsOf } from "./order.ts";
 const PACKED = new Set(["uint4", "int4", "float4e2m1", "uint2", "int2", "float6e2m3", "float6e3m2"]);
 
 /**
- * Checks what every model must keep: each value is made once and before it is used, outputs are made, tensors fit their
- * shapes, and every domain that a node names is in the model's operator sets. Throws InputError naming the first fault.
+ * Checks what every model must keep: each value is made once and before it is used, outputs are made, tensors
+ * fit their shapes, and every domain that a node names is in the model's operator sets. Throws InputError
+ * naming the first fault.
  */
 export function validate(model: Model): void {
   for (const [domain, version] of model.opsets)

@@ -4,8 +4,9 @@ import { addRowProducts, dot } from "./product.ts";
 const BLOCK = 64;
 
 /**
- * Cholesky factor L of a symmetric positive definite matrix a [n, n] = L Lᵀ, row-major, zeros above the diagonal. Reads
- * the lower triangle. Null where a pivot is not positive: the matrix is not positive definite to working precision.
+ * Cholesky factor L of a symmetric positive definite matrix a [n, n] = L Lᵀ, row-major, zeros above the
+ * diagonal. Reads the lower triangle. Null where a pivot is not positive: the matrix is not positive definite
+ * to working precision.
  */
 export function cholesky(a: Float64Array, n: number): Float64Array | null {
   const l = a.slice();
@@ -13,7 +14,8 @@ export function cholesky(a: Float64Array, n: number): Float64Array | null {
   for (let from = 0; from < n; from += BLOCK) {
     const to = Math.min(n, from + BLOCK);
     const width = to - from;
-    // Everything left of this block column, taken off at once: rows [from, n) of L[:, :from] against rows of the block.
+    // Everything left of this block column, taken off at once: rows [from, n) of L[:, :from] against rows of
+    // the block.
     if (from > 0) {
       const rows = n - from;
       const left = packed(l, n, from, rows, from);
@@ -181,8 +183,8 @@ export interface PivotedCholesky {
 }
 
 /**
- * Cholesky with pivoting of a symmetric positive semi-definite a [n, n]: the largest remaining diagonal first, until what
- * remains is below `tolerance` times the largest diagonal (Higham 1990).
+ * Cholesky with pivoting of a symmetric positive semi-definite a [n, n]: the largest remaining diagonal
+ * first, until what remains is below `tolerance` times the largest diagonal (Higham 1990).
  */
 export function pivotedCholesky(a: Float64Array, n: number, tolerance = 1e-13): PivotedCholesky {
   const full = new Float64Array(n * n);

@@ -11,7 +11,10 @@ export interface FixedProducts {
 /** Numbers of Z under which setting up costs more than it saves. */
 const SMALL = 4096;
 
-/** Products with Z [n, r] in float64: by WebAssembly's vectors where the platform has them, in JavaScript where not. */
+/**
+ * Products with Z [n, r] in float64: by WebAssembly's vectors where the platform has them, in JavaScript
+ * where not.
+ */
 export function fixedProducts(z: Reals, n: number, r: number): FixedProducts {
   const module = n * r < SMALL ? null : kernelModule();
   if (module !== null) return vectorProducts(module, z, n, r);

@@ -22,7 +22,10 @@ export interface FloatProducts {
 /** Rows of queries taken at once. */
 const QUERIES = 16;
 
-/** Float32 products: by WebAssembly's vectors where the platform has them and so much memory, in JavaScript where not. */
+/**
+ * Float32 products: by WebAssembly's vectors where the platform has them and so much memory, in JavaScript
+ * where not.
+ */
 export function floatProducts(n: number, d: number): FloatProducts {
   return vectorProducts(n, d) ?? plainProducts(n, d);
 }

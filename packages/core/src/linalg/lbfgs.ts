@@ -27,8 +27,9 @@ export interface Minimum {
 }
 
 /**
- * Minimises a smooth convex function from `start` by limited-memory BFGS (Liu and Nocedal 1989, doi:10.1007/BF01589116)
- * with a line search for the weak Wolfe conditions by bisection (Lewis and Overton 2013, doi:10.1007/s10107-012-0514-2).
+ * Minimises a smooth convex function from `start` by limited-memory BFGS (Liu and Nocedal 1989,
+ * doi:10.1007/BF01589116) with a line search for the weak Wolfe conditions by bisection (Lewis and Overton
+ * 2013, doi:10.1007/s10107-012-0514-2).
  */
 export async function lbfgs(
   objective: Objective,

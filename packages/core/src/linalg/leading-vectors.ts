@@ -13,8 +13,9 @@ const MOST_ROUNDS = 1000;
 const TOLERANCE = 1e-10;
 
 /**
- * The `count` greatest eigenvalues of a symmetric a [n, n] without negative ones, by subspace iteration with Rayleigh and Ritz's
- * projection (Rutishauser 1970, doi:10.1007/BF02219773). Vectors of (nearly) equal eigenvalues are some basis of their space.
+ * The `count` greatest eigenvalues of a symmetric a [n, n] without negative ones, by subspace iteration with
+ * Rayleigh and Ritz's projection (Rutishauser 1970, doi:10.1007/BF02219773). Vectors of (nearly) equal
+ * eigenvalues are some basis of their space.
  */
 export function leadingVectors(a: Float64Array, n: number, count: number, random: Random): Leading {
   const width = Math.min(n, count + SPARE);

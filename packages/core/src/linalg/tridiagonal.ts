@@ -1,4 +1,7 @@
-/** T of a = Q T Qᵀ: its diagonal [n], beside it `off` [n] (off[r] stands between r − 1 and r), and the rows of Qᵀ [n, n]. */
+/**
+ * T of a = Q T Qᵀ: its diagonal [n], beside it `off` [n] (off[r] stands between r − 1 and r), and the rows of
+ * Qᵀ [n, n].
+ */
 export interface Tridiagonal {
   readonly diagonal: Float64Array;
   readonly off: Float64Array;
@@ -6,8 +9,8 @@ export interface Tridiagonal {
 }
 
 /**
- * A symmetric a [n, n] as Q T Qᵀ with T tridiagonal, by Householder's reflections (Martin, Reinsch and Wilkinson 1968,
- * doi:10.1007/BF02161997): a third of the work of its eigenvalues, and (a + αI)⁻¹ as cheap.
+ * A symmetric a [n, n] as Q T Qᵀ with T tridiagonal, by Householder's reflections (Martin, Reinsch and
+ * Wilkinson 1968, doi:10.1007/BF02161997): a third of the work of its eigenvalues, and (a + αI)⁻¹ as cheap.
  */
 export function tridiagonal(a: Float64Array, n: number): Tridiagonal {
   const diagonal = new Float64Array(n);
@@ -118,7 +121,10 @@ function rowOfSymmetric(
   p[j] = p[j]! + sum;
 }
 
-/** a −= u pᵀ + p uᵀ in the lower triangle of the leading [size, size]; a little above it too, where nothing is read. */
+/**
+ * a −= u pᵀ + p uᵀ in the lower triangle of the leading [size, size]; a little above it too, where nothing is
+ * read.
+ */
 function takeOuter(a: Float64Array, n: number, u: Float64Array, p: Float64Array, size: number): void {
   let j = 0;
   for (; j + 3 < size; j += 4) {

@@ -2,8 +2,8 @@ import { InputError } from "../errors.ts";
 import type { Graph, Value } from "../ir/graph.ts";
 
 /**
- * Names for a file, where values are told apart by name alone. A value keeps its own unless another value in sight has
- * it: then the inner one is numbered. Inputs and outputs of the model always keep theirs.
+ * Names for a file, where values are told apart by name alone. A value keeps its own unless another value in
+ * sight has it: then the inner one is numbered. Inputs and outputs of the model always keep theirs.
  */
 export interface Names {
   /** Gives every value that `graph` makes a name; call the result to forget them again. */

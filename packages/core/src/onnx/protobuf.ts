@@ -13,9 +13,9 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
 /**
- * Reads one protobuf message field by field: `next()` moves to a field and gives its number, then exactly one method
- * takes its content. Nothing is copied, no length is believed before it is checked, and all damage is an InputError that
- * names the file and the byte.
+ * Reads one protobuf message field by field: `next()` moves to a field and gives its number, then exactly one
+ * method takes its content. Nothing is copied, no length is believed before it is checked, and all damage is
+ * an InputError that names the file and the byte.
  */
 export class ProtoReader {
   readonly source: string;
@@ -254,7 +254,10 @@ export class ProtoWriter {
     if (value.length >= COPY || !this.#ascii(field, value)) this.view(field, encoder.encode(value));
   }
 
-  /** Names are short and of ASCII; a call of the encoder takes longer than all else here. False where `value` is of more. */
+  /**
+   * Names are short and of ASCII; a call of the encoder takes longer than all else here. False where `value`
+   * is of more.
+   */
   #ascii(field: number, value: string): boolean {
     for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) >= 0x80) return false;
     this.#tag(field, LENGTH);

@@ -11,8 +11,8 @@ import { concat, type ReadContext, sparseFrom, tensorFrom } from "./tensor.ts";
 import { readValue } from "./value.ts";
 
 /**
- * Reads a GraphProto whose nodes may use the values of the graphs around it. Refuses names made twice, names that nothing
- * makes and cycles; nodes that stand out of order, which some exporters write, are put in order.
+ * Reads a GraphProto whose nodes may use the values of the graphs around it. Refuses names made twice, names
+ * that nothing makes and cycles; nodes that stand out of order, which some exporters write, are put in order.
  */
 export function readGraph(reader: ProtoReader, outer: Scope | null, context: ReadContext): Graph {
   const graph: Graph = { name: "", inputs: [], outputs: [], initializers: new Map(), nodes: [] };

@@ -1,6 +1,7 @@
 /**
- * Field numbers of ONNX's messages (onnx/onnx.proto of ONNX 1.23, IR version 14, https://github.com/onnx/onnx), the one
- * place where they are written down. A field that is not listed is carried through as bytes.
+ * Field numbers of ONNX's messages (onnx/onnx.proto of ONNX 1.23, IR version 14,
+ * https://github.com/onnx/onnx), the one place where they are written down. A field that is not listed is
+ * carried through as bytes.
  */
 export const MODEL = {
   irVersion: 1,

@@ -14,8 +14,9 @@ import { writeValueTo } from "./value.ts";
 const MAX_BYTES = 2 ** 31 - 1;
 
 /**
- * A model as the bytes of an ONNX file, all tensors inside. Throws InputError for a graph that no file can hold: values
- * that nothing makes, inputs of one name, tensors that do not fit their shape, more than 2 GiB (see `writeExternal`).
+ * A model as the bytes of an ONNX file, all tensors inside. Throws InputError for a graph that no file can
+ * hold: values that nothing makes, inputs of one name, tensors that do not fit their shape, more than 2 GiB
+ * (see `writeExternal`).
  */
 export function writeModel(model: Model): Uint8Array<ArrayBuffer> {
   return encode(model, () => null);
@@ -29,8 +30,8 @@ export interface ExternalModel {
 }
 
 /**
- * A model whose large tensors lie in a second file `location` beside it, each at a multiple of 4096 bytes, as ONNX asks
- * for memory mapping. Tensors under `threshold` bytes stay inside.
+ * A model whose large tensors lie in a second file `location` beside it, each at a multiple of 4096 bytes, as
+ * ONNX asks for memory mapping. Tensors under `threshold` bytes stay inside.
  */
 export function writeExternal(model: Model, location: string, threshold = 1024): ExternalModel {
   const data: Uint8Array[] = [];

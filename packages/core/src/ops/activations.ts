@@ -53,7 +53,10 @@ export const Swish = decomposed((g, at) => {
   const alpha = at.float("alpha", 1);
   return [g.mul(x, g.sigmoid(alpha === 1 ? x : g.mul(alpha, x)))];
 });
-/** Φ(x) + x·φ(x), or the same of its tanh approximation (Hendrycks and Gimpel 2016, https://arxiv.org/abs/1606.08415). */
+/**
+ * Φ(x) + x·φ(x), or the same of its tanh approximation (Hendrycks and Gimpel 2016,
+ * https://arxiv.org/abs/1606.08415).
+ */
 export const Gelu: Op = {
   ...unary((g, { x, dy, at }) =>
     at.text("approximate", "none") === "tanh" ? geluTanh(g, x, dy) : geluErf(g, x).gradient(dy),
@@ -62,8 +65,8 @@ export const Gelu: Op = {
 };
 
 /**
- * y·(dy − Σ dy·y). Where all that reads y is a product z = y·V, the sum is Σ dz·z over fewer numbers (Dao et al. 2022,
- * https://arxiv.org/abs/2205.14135, appendix B).
+ * y·(dy − Σ dy·y). Where all that reads y is a product z = y·V, the sum is Σ dz·z over fewer numbers (Dao et
+ * al. 2022, https://arxiv.org/abs/2205.14135, appendix B).
  */
 export const Softmax = rule((g, at) => {
   const { y, dy } = at;

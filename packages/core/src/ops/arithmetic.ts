@@ -49,7 +49,10 @@ export const Cosh = unary((g, { x, dy }) => g.mul(dy, g.op("Sinh", [x])));
 export const Erf = unary((g, { x, dy }) =>
   g.mul(dy, g.exp(g.sub(Math.log(2 / Math.sqrt(Math.PI)), g.square(x)))),
 );
-/** The gradient passes strictly inside the bounds; seen on y, so that x need not be kept (Where is slow, products are not). */
+/**
+ * The gradient passes strictly inside the bounds; seen on y, so that x need not be kept (Where is slow,
+ * products are not).
+ */
 export const Clip = rule((g, at) => {
   const low = at.has(1) ? at.x[1]! : at.float("min", Number.NEGATIVE_INFINITY);
   const high = at.has(2) ? at.x[2]! : at.float("max", Number.POSITIVE_INFINITY);

@@ -6,9 +6,10 @@ import { decomposed } from "./op.ts";
 const HIDDEN = -3.4028234663852886e38;
 
 /**
- * softmax(scale·Q·Kᵀ + mask)·V of operator set 23 (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762). Q, K and V:
- * [B, heads, S, D], or [B, S, heads·D] with the number of heads as attributes; fewer heads of K and V are repeated
- * (Ainslie et al. 2023, https://arxiv.org/abs/2305.13245). The mask is added, or hides where it is false.
+ * softmax(scale·Q·Kᵀ + mask)·V of operator set 23 (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762). Q,
+ * K and V: [B, heads, S, D], or [B, S, heads·D] with the number of heads as attributes; fewer heads of K and
+ * V are repeated (Ainslie et al. 2023, https://arxiv.org/abs/2305.13245). The mask is added, or hides where
+ * it is false.
  */
 export const Attention = decomposed((g, at) => {
   const [q, k, v, mask] = at.x as Value[];

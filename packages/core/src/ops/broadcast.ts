@@ -30,10 +30,16 @@ export function unbroadcast(g: Formula, gradient: Value, from: Shape, to: Value,
       );
 }
 
-/** From so many rows on a product with ones beats ReduceSum, whose threads get in each other's way (3 times with two). */
+/**
+ * From so many rows on a product with ones beats ReduceSum, whose threads get in each other's way (3 times
+ * with two).
+ */
 const MANY_ROWS = 64;
 
-/** The sum over the first axes as one product with a row of ones; null for other axes, few rows, or an unknown number. */
+/**
+ * The sum over the first axes as one product with a row of ones; null for other axes, few rows, or an unknown
+ * number.
+ */
 function sumOfRows(g: Formula, value: Value, from: Shape, axes: readonly number[]): Value | null {
   if (!from.every((extent) => typeof extent === "number") || axes.length === from.length) return null;
   if (axes.some((axis, i) => axis !== i) || !/^float(32|64)$/.test(g.dtype)) return null;

@@ -5,8 +5,8 @@ import { rule, type Site } from "./op.ts";
 import { type Windows, windowsOf } from "./windows.ts";
 
 /**
- * X [N, C, …], W [M, C/groups, …], dY [N, M, …]. Which form of each gradient is fast was measured; the guide docs/gradients.md
- * has the figures.
+ * X [N, C, …], W [M, C/groups, …], dY [N, M, …]. Which form of each gradient is fast was measured; the guide
+ * docs/gradients.md has the figures.
  */
 export const Conv = rule((g, at) => {
   const [x, w] = at.x as [Value, Value];
@@ -90,8 +90,8 @@ export function transposed(g: Formula, dy: Value, w: Value, groups: number, wind
 }
 
 /**
- * dW: dY [M, N·L] times the input as each offset of the kernel sees it, [C·size, N·L]: one product over all images, with
- * channels in front so that rows are long and the result needs no turning.
+ * dW: dY [M, N·L] times the input as each offset of the kernel sees it, [C·size, N·L]: one product over all
+ * images, with channels in front so that rows are long and the result needs no turning.
  */
 function weightGradient(
   g: Formula,

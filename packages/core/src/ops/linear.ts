@@ -102,8 +102,9 @@ function implied(terms: readonly string[]): string {
 }
 
 /**
- * A matrix of so many columns turned, apart from products: a product that turns its first operand is a quarter slower, so the
- * narrower one is turned beforehand. It has an axis more meanwhile, or the runtime would put the turning back into the product.
+ * A matrix of so many columns turned, apart from products: a product that turns its first operand is a
+ * quarter slower, so the narrower one is turned beforehand. It has an axis more meanwhile, or the runtime
+ * would put the turning back into the product.
  */
 export function turned(g: Formula, matrix: Value, columns: number): Value {
   return g.reshape(g.transpose(g.reshape(matrix, [1, -1, columns]), [0, 2, 1]), [columns, -1]);

@@ -2,12 +2,14 @@ import type { Value } from "../ir/graph.ts";
 import type { Formula } from "./formula.ts";
 import type { GradientRule, InputGradient } from "./op.ts";
 
-// T steps, B sequences, I inputs, H units, D directions. The gates of all steps follow from the states that the operator gave,
-// in one product; what remains step by step is the cell (two operators a step) and its way back (seven).
+// T steps, B sequences, I inputs, H units, D directions. The gates of all steps follow from the states that
+// the operator gave, in one product; what remains step by step is the cell (two operators a step) and its way
+// back (seven).
 
 /**
- * Backpropagation through time of an LSTM whose first states are zero and of which only Y [T, D, B, H] is used (Graves 2012,
- * https://doi.org/10.1007/978-3-642-24797-2, section 4.6). Both directions go step by step together, the second one reversed.
+ * Backpropagation through time of an LSTM whose first states are zero and of which only Y [T, D, B, H] is
+ * used (Graves 2012, https://doi.org/10.1007/978-3-642-24797-2, section 4.6). Both directions go step by step
+ * together, the second one reversed.
  */
 export const lstmGradient: GradientRule = (g, at) => {
   const [x, w, r] = at.x as [Value, Value, Value];

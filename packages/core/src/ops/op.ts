@@ -18,7 +18,10 @@ export interface Site {
   readonly dy: Value;
   /** The gradients with respect to all outputs; null where the loss does not depend on one. */
   readonly dys: readonly (Value | null)[];
-  /** The node that alone reads `y`, its output and the gradient of that; null where there are several, or y is an output. */
+  /**
+   * The node that alone reads `y`, its output and the gradient of that; null where there are several, or y is
+   * an output.
+   */
   reader(): { readonly node: Node; readonly y: Value; readonly dy: Value } | null;
   /** Output `index`, which the node is made to give where it did not. */
   output(index: number): Value;
@@ -48,7 +51,10 @@ export type GradientRule = (g: Formula, at: Site) => readonly InputGradient[];
 /** The outputs of a node made of plainer operators. */
 export type Decomposition = (g: Formula, at: Omit<Site, "dy" | "dys">) => readonly (Value | null)[];
 
-/** An operator of one input, appended as plainer ones, the last of which gives its output: dx from dy and what they left. */
+/**
+ * An operator of one input, appended as plainer ones, the last of which gives its output: dx from dy and what
+ * they left.
+ */
 export interface Lowered {
   gradient(dy: Value): Value;
 }

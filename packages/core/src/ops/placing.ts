@@ -4,7 +4,10 @@ import { scalarOf } from "./formula.ts";
 import { rule } from "./op.ts";
 import { selection } from "./shaping.ts";
 
-/** Zeros, ones or any constant around it: what is inside comes back. Reflected and repeated edges add up where they came from. */
+/**
+ * Zeros, ones or any constant around it: what is inside comes back. Reflected and repeated edges add up where
+ * they came from.
+ */
 export const Pad = rule((g, at) => {
   if (at.text("mode", "constant") !== "constant") return selection.gradient!(g, at);
   const pads = at.contents(1);

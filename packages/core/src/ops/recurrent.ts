@@ -8,8 +8,8 @@ type Part = Parameters<Decomposition>[1];
 // X [T, B, I], W [D, gates·H, I], R [D, gates·H, H], B [D, 2·gates·H]; unrolled over T, which must be known.
 
 /**
- * Gates i, o, f, c (Hochreiter and Schmidhuber 1997, in ONNX's order). Where only the states of all steps are used and the
- * first ones are zero, the operator stays whole and has a gradient of its own.
+ * Gates i, o, f, c (Hochreiter and Schmidhuber 1997, in ONNX's order). Where only the states of all steps are
+ * used and the first ones are zero, the operator stays whole and has a gradient of its own.
  */
 export const LSTM: Op = {
   gradient: (g, at) => {

@@ -28,7 +28,10 @@ export const ReduceL2 = reduction((g, { x, y, dy }) => g.mul(dy, g.div(x, y)));
 export const ReduceSumSquare = reduction((g, { x, dy }) => g.mul(dy, g.mul(2, x)));
 export const ReduceLogSum = reduction((g, { y, dy, spread }) => spread(g.mul(dy, g.exp(g.neg(y)))));
 export const ReduceLogSumExp = reduction((g, { x, y, dy }) => g.mul(dy, g.exp(g.sub(x, y))));
-/** The product of the others: y/x; beside a single zero it has the product of the rest, and more zeros leave nothing. */
+/**
+ * The product of the others: y/x; beside a single zero it has the product of the rest, and more zeros leave
+ * nothing.
+ */
 export const ReduceProd = reduction((g, { x, dy, reduced }) => {
   const zero = g.equal(x, 0);
   const zeros = reduced("ReduceSum", zero);

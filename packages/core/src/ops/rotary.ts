@@ -3,8 +3,9 @@ import type { Formula } from "./formula.ts";
 import { type Decomposition, decomposed } from "./op.ts";
 
 /**
- * Pairs of features turned by angles that grow with the place (Su et al. 2021, https://arxiv.org/abs/2104.09864). Inputs:
- * x [B, heads, S, D] or [B, S, heads·D], cosines and sines [places, R/2] with place ids [B, S], or [B, S, R/2] without.
+ * Pairs of features turned by angles that grow with the place (Su et al. 2021,
+ * https://arxiv.org/abs/2104.09864). Inputs: x [B, heads, S, D] or [B, S, heads·D], cosines and sines
+ * [places, R/2] with place ids [B, S], or [B, S, R/2] without.
  */
 export const RotaryEmbedding = decomposed((g, at) => {
   const [x, cos, sin, ids] = at.x as [Value, Value, Value, Value | undefined];

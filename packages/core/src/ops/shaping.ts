@@ -51,7 +51,10 @@ export const GatherElements = selection;
 export const GatherND = selection;
 export const Compress = selection;
 export const ReverseSequence = selection;
-/** One place along an axis: zeros around its gradient. Whole rows of a table: each is added to the row it was taken from. */
+/**
+ * One place along an axis: zeros around its gradient. Whole rows of a table: each is added to the row it was
+ * taken from.
+ */
 export const Gather = rule((g, at) => {
   const [x, indices] = at.x as [Value, Value];
   const shape = at.shape(x);

@@ -11,8 +11,8 @@ export interface Loop {
 }
 
 /**
- * The module with one exported function a loop. It imports its memory ("m" of ""); a function takes the addresses of its
- * arrays, of the end of the first one, then its numbers. Addresses are multiples of 16.
+ * The module with one exported function a loop. It imports its memory ("m" of ""); a function takes the
+ * addresses of its arrays, of the end of the first one, then its numbers. Addresses are multiples of 16.
  */
 export function assemble(loops: Readonly<Record<string, Loop>>): Uint8Array<ArrayBuffer> {
   return wasmModule(

@@ -13,7 +13,10 @@ export interface KernelMemory {
   readonly kernels: Readonly<Record<KernelName, Kernel>>;
 }
 
-/** Averages below are taken as 0: denormal numbers take processors 10 times as long, and beside epsilon these are nothing. */
+/**
+ * Averages below are taken as 0: denormal numbers take processors 10 times as long, and beside epsilon these
+ * are nothing.
+ */
 export const tiny = 1e-30;
 
 /** v ← β₂v + (1 − β₂)g′², m ← β₁m + (1 − β₁)g′, g′ = g + added·p. */
@@ -81,7 +84,10 @@ const loops = {
 
 let compiled: WebAssembly.Module | null | undefined;
 
-/** Memory of `bytes`, and the kernels over it; null where the platform has no vector instructions or not so much memory. */
+/**
+ * Memory of `bytes`, and the kernels over it; null where the platform has no vector instructions or not so
+ * much memory.
+ */
 export function kernelMemory(bytes: number): KernelMemory | null {
   const pages = Math.ceil(bytes / 65536);
   if (pages > 65536 || typeof WebAssembly === "undefined") return null;

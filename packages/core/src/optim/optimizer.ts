@@ -58,8 +58,9 @@ export interface Call {
 }
 
 /**
- * An optimizer out of the update of one parameter; its settings are checked at every step. `vectorised` says which kernel
- * does the same four elements at a time, where arrays lie in its memory; the rest of a parameter is left to `update`.
+ * An optimizer out of the update of one parameter; its settings are checked at every step. `vectorised` says
+ * which kernel does the same four elements at a time, where arrays lie in its memory; the rest of a parameter
+ * is left to `update`.
  */
 export function optimizer<const O extends Options>(
   about: string,

@@ -18,7 +18,10 @@ export const exponential =
   (by: number): Schedule =>
   (step) =>
     by ** step;
-/** Half a cosine from 1 to `least` in `total` steps, then `least` (Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983). */
+/**
+ * Half a cosine from 1 to `least` in `total` steps, then `least` (Loshchilov and Hutter 2017,
+ * https://arxiv.org/abs/1608.03983).
+ */
 export const cosine =
   (total: number, least = 0): Schedule =>
   (step) =>
@@ -59,8 +62,8 @@ export const triangular =
     return least + (1 - least) * (1 - Math.abs(phase - 1));
   };
 /**
- * Up in a straight line for the share `cut` of `total` steps, then slowly down to 1/`ratio` (slanted triangular: Howard and
- * Ruder 2018, https://arxiv.org/abs/1801.06146, equation 3).
+ * Up in a straight line for the share `cut` of `total` steps, then slowly down to 1/`ratio` (slanted
+ * triangular: Howard and Ruder 2018, https://arxiv.org/abs/1801.06146, equation 3).
  */
 export const slantedTriangular =
   (total: number, cut = 0.1, ratio = 32): Schedule =>

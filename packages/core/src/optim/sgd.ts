@@ -1,6 +1,9 @@
 import { decayOption, flag, number, optimizer } from "./optimizer.ts";
 
-/** v ← μ·v + (1 − τ)·g, v = g at the first step; p ← p − η·v, with Nesterov p − η·(g + μ·v) (Sutskever et al. 2013). */
+/**
+ * v ← μ·v + (1 − τ)·g, v = g at the first step; p ← p − η·v, with Nesterov p − η·(g + μ·v) (Sutskever et al.
+ * 2013).
+ */
 export const sgd = optimizer(
   "Gradient descent, with momentum and Nesterov's look ahead.",
   {
@@ -33,7 +36,10 @@ export const sgd = optimizer(
   },
 );
 
-/** p ← p − η·(sign(β₁m + (1 − β₁)g) + λp), m ← β₂m + (1 − β₂)g (Chen et al. 2023, https://arxiv.org/abs/2302.06675). */
+/**
+ * p ← p − η·(sign(β₁m + (1 − β₁)g) + λp), m ← β₂m + (1 − β₂)g (Chen et al. 2023,
+ * https://arxiv.org/abs/2302.06675).
+ */
 export const lion = optimizer(
   "The sign of an average of gradients: every element moves by the same amount.",
   {

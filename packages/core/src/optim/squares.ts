@@ -65,9 +65,9 @@ export const adadelta = optimizer(
 );
 
 /**
- * Shazeer and Stern 2018, https://arxiv.org/abs/1804.04235, algorithm 4: of a matrix only the row and column means of the
- * squares are kept, in the first places of `rows` and `columns`; vectors keep theirs whole. Updates are clipped to a root
- * mean square of `clip`.
+ * Shazeer and Stern 2018, https://arxiv.org/abs/1804.04235, algorithm 4: of a matrix only the row and column
+ * means of the squares are kept, in the first places of `rows` and `columns`; vectors keep theirs whole.
+ * Updates are clipped to a root mean square of `clip`.
  */
 export const adafactor = optimizer(
   "Scaled steps that remember rows and columns of squares, not all of them.",

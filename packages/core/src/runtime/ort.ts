@@ -30,8 +30,9 @@ export interface OrtOptions {
 }
 
 /**
- * A runtime out of any package with ONNX Runtime's interface, in the calling thread: `ort(await import("onnxruntime-web"))`.
- * A run may hold that thread until it is done; under Node `ortRuntime` of graft-ml uses a worker thread instead.
+ * A runtime out of any package with ONNX Runtime's interface, in the calling thread: `ort(await
+ * import("onnxruntime-web"))`. A run may hold that thread until it is done; under Node `ortRuntime` of
+ * graft-ml uses a worker thread instead.
  */
 export function ort(module: OrtModule, { device = "cpu", session = {} }: OrtOptions = {}): Runtime {
   const open = new Set<Session>();
@@ -92,8 +93,8 @@ function sessionOver(module: OrtModule, native: OrtSession, onClose: () => void)
 }
 
 /**
- * What makes models slower on processors: a sum and a LayerNormalization take a third of the time of the one kernel they become
- * (onnxruntime-node 1.30), and an encoder of six layers with it 6 % longer.
+ * What makes models slower on processors: a sum and a LayerNormalization take a third of the time of the one
+ * kernel they become (onnxruntime-node 1.30), and an encoder of six layers with it 6 % longer.
  */
 const slow = ["SkipLayerNormFusion"];
 
@@ -148,7 +149,10 @@ const arrays = {
   uint4: Uint8Array,
 } as const;
 
-/** Throws where ONNX Runtime's JavaScript interface has no tensors like `tensor`, or its array is of the wrong kind. */
+/**
+ * Throws where ONNX Runtime's JavaScript interface has no tensors like `tensor`, or its array is of the wrong
+ * kind.
+ */
 export function requireFeedable(name: string, tensor: Tensor): void {
   if (tensor.dtype === "string") {
     if (!ArrayBuffer.isView(tensor.data)) return;

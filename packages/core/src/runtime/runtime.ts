@@ -10,8 +10,9 @@ export interface Session {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   /**
-   * Executes the model. `feeds` over bound tensors must cover every input; `fetches` names the outputs wanted, all when
-   * left out. The given tensors are not changed (and must not be until the run is done); the results belong to the caller.
+   * Executes the model. `feeds` over bound tensors must cover every input; `fetches` names the outputs
+   * wanted, all when left out. The given tensors are not changed (and must not be until the run is done); the
+   * results belong to the caller.
    */
   run(feeds: Feeds, fetches?: readonly string[], options?: RunOptions): Promise<Results>;
   /** Keeps tensors beside the session, to be fed to every later run without copying them again (null lets go). */

@@ -7,9 +7,10 @@ import type { LinearTagger } from "./perceptron.ts";
 import { headOutputs, type TagHead } from "./tag-head.ts";
 
 /**
- * A tagger's network with a linear tagger beside it: scores of whole sequences that are those of both, weighted by 1 − `share`
- * and `share`, a product of experts (Hinton 2002, doi:10.1162/089976602760128018). What one has learnt by heart and the other has
- * generalised differ, and so do their errors. The head given back is one of sequences, called as before.
+ * A tagger's network with a linear tagger beside it: scores of whole sequences that are those of both,
+ * weighted by 1 − `share` and `share`, a product of experts (Hinton 2002, doi:10.1162/089976602760128018).
+ * What one has learnt by heart and the other has generalised differ, and so do their errors. The head given
+ * back is one of sequences, called as before.
  */
 export function besideLinear(
   model: Model,

@@ -9,9 +9,9 @@ const TEMPERATURES: readonly number[] = Array.from({ length: 66 }, (_, k) => 2 *
 const ENOUGH = 500;
 
 /**
- * The tagger with its scores divided by the temperature under which held-out tokens are likeliest (Guo et al. 2017,
- * https://arxiv.org/abs/1706.04599, of the tokens' marginals): the best sequences stay, probabilities come to mean something.
- * Tags below 0 are passed over. Without held-out tokens the tagger stays as it is.
+ * The tagger with its scores divided by the temperature under which held-out tokens are likeliest (Guo et al.
+ * 2017, https://arxiv.org/abs/1706.04599, of the tokens' marginals): the best sequences stay, probabilities
+ * come to mean something. Tags below 0 are passed over. Without held-out tokens the tagger stays as it is.
  */
 export function calibratedTagger(
   tagger: LinearTagger,

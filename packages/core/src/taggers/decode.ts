@@ -2,8 +2,8 @@ import { InputError } from "../errors.ts";
 import { mayFollow, type Scheme } from "../spans.ts";
 
 /**
- * What a tag adds to the score of a sentence beside its tokens: `start` [C] where it comes first, `between` [C, C] (from row
- * to column) where it follows another, `end` [C] where it comes last.
+ * What a tag adds to the score of a sentence beside its tokens: `start` [C] where it comes first, `between`
+ * [C, C] (from row to column) where it follows another, `end` [C] where it comes last.
  */
 export interface Transitions {
   readonly start: Float32Array;
@@ -45,8 +45,8 @@ export interface Path {
 }
 
 /**
- * The best sequence for scores [length, C] of tokens (Viterbi 1967, doi:10.1109/TIT.1967.1054010); of equal ones the first
- * tags win. Throws an InputError where transitions forbid every sequence.
+ * The best sequence for scores [length, C] of tokens (Viterbi 1967, doi:10.1109/TIT.1967.1054010); of equal
+ * ones the first tags win. Throws an InputError where transitions forbid every sequence.
  */
 export function viterbi(scores: Float32Array, length: number, transitions: Transitions): Path {
   const { start, between, end } = transitions;
@@ -105,7 +105,8 @@ export function marginals(
   const backward = new Float64Array(length * count);
   const later = new Float64Array(count);
   let logPartition = 0;
-  // Each position is scaled to sum 1, so that nothing runs over; the logarithms of the scales add up to the partition.
+  // Each position is scaled to sum 1, so that nothing runs over; the logarithms of the scales add up to the
+  // partition.
   for (let t = 0; t < length; t++) {
     const at = t * count;
     let top = Number.NEGATIVE_INFINITY;
@@ -155,7 +156,10 @@ export function marginals(
   return { probabilities, logPartition };
 }
 
-/** What a tagger expects of a sentence's tags: how probable each tag of a token is, and how often each move is made. */
+/**
+ * What a tagger expects of a sentence's tags: how probable each tag of a token is, and how often each move is
+ * made.
+ */
 export interface ExpectedTags {
   /** [length, C] */
   readonly probabilities: Float32Array;
@@ -164,8 +168,8 @@ export interface ExpectedTags {
 }
 
 /**
- * The expected counts of a chain's tags and moves over all sequences: what stands for tags that are known where another tagger is
- * to learn from this one (Wang et al. 2021, https://arxiv.org/abs/2010.05010).
+ * The expected counts of a chain's tags and moves over all sequences: what stands for tags that are known
+ * where another tagger is to learn from this one (Wang et al. 2021, https://arxiv.org/abs/2010.05010).
  */
 export function expectedTags(scores: Float32Array, length: number, transitions: Transitions): ExpectedTags {
   const { start, between, end } = transitions;

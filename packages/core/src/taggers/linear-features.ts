@@ -12,9 +12,9 @@ interface WordHashes {
 }
 
 /**
- * What a linear tagger sees of a token: the word, its affixes and outline, and its neighbours up to two away, alone and in
- * pairs (after Ratnaparkhi 1996, https://aclanthology.org/W96-0213, and Honnibal 2013), each hashed to one of `rows` rows
- * (Weinberger et al. 2009, https://arxiv.org/abs/0902.2206).
+ * What a linear tagger sees of a token: the word, its affixes and outline, and its neighbours up to two away,
+ * alone and in pairs (after Ratnaparkhi 1996, https://aclanthology.org/W96-0213, and Honnibal 2013), each
+ * hashed to one of `rows` rows (Weinberger et al. 2009, https://arxiv.org/abs/0902.2206).
  */
 export interface LinearFeatures {
   readonly rows: number;

@@ -30,8 +30,9 @@ export interface PerceptronOptions {
 }
 
 /**
- * A first-order structured perceptron (Collins 2002, https://aclanthology.org/W02-1001): where the best sequence is wrong, the
- * features of the right one gain and those of the other lose. The weights given back are their mean over all steps.
+ * A first-order structured perceptron (Collins 2002, https://aclanthology.org/W02-1001): where the best
+ * sequence is wrong, the features of the right one gain and those of the other lose. The weights given back
+ * are their mean over all steps.
  */
 export function trainPerceptron(sentences: readonly TaggedIds[], options: PerceptronOptions): LinearTagger {
   const { tags: count, features, random, epochs, margin = 0, dropout = 0, onEpoch } = options;

@@ -8,8 +8,8 @@ export interface Segment {
 export type Unit = "words" | "characters";
 
 /**
- * The tokens of a text without the blanks between them: words by the platform's `Intl.Segmenter` (Unicode Standard Annex 29)
- * with what is written in Han characters cut one by one, or single characters.
+ * The tokens of a text without the blanks between them: words by the platform's `Intl.Segmenter` (Unicode
+ * Standard Annex 29) with what is written in Han characters cut one by one, or single characters.
  */
 export function segments(text: string, unit: Unit = "words"): Segment[] {
   const found: Segment[] = [];

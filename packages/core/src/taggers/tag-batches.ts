@@ -23,9 +23,10 @@ export function bucketOf(tokens: number): number {
 }
 
 /**
- * The batches of an epoch: sentences of like lengths together, about `tokens` a batch and at most `most` sentences, in random
- * order where there is a source. Every batch of a length has as many rows, so that a length is one shape; what would leave a
- * batch of an epoch largely empty goes with the next longer sentences.
+ * The batches of an epoch: sentences of like lengths together, about `tokens` a batch and at most `most`
+ * sentences, in random order where there is a source. Every batch of a length has as many rows, so that a
+ * length is one shape; what would leave a batch of an epoch largely empty goes with the next longer
+ * sentences.
  */
 export function tagBatches(
   lengths: ArrayLike<number>,

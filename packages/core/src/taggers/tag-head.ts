@@ -65,8 +65,8 @@ export function transitionsOf({ data, shape }: Tensor): Transitions {
 export type LossInput = (name: string, dtype: Value["dtype"], shape: Shape) => Value;
 
 /**
- * Appends the loss of a head: the mean over tokens of the negative log-likelihood, of each tag or of the whole sequence.
- * Feeds of what it adds are `headTargets`.
+ * Appends the loss of a head: the mean over tokens of the negative log-likelihood, of each tag or of the
+ * whole sequence. Feeds of what it adds are `headTargets`.
  */
 export function headLoss(
   g: Formula,
@@ -96,7 +96,10 @@ export function headLoss(
 interface SequenceInputs {
   readonly count: number;
   readonly length: number;
-  /** One-hot tags [rows, length, C], how often each transition occurs [C + 2, C], tokens and last tokens [length, rows, 1]. */
+  /**
+   * One-hot tags [rows, length, C], how often each transition occurs [C + 2, C], tokens and last tokens
+   * [length, rows, 1].
+   */
   readonly targets: Value;
   readonly moves: Value;
   readonly mask: Value;
@@ -104,10 +107,10 @@ interface SequenceInputs {
 }
 
 /**
- * log Z − score of the tags (Lafferty, McCallum and Pereira 2001), by the forward algorithm in steps of probabilities: each
- * is scaled to sum 1 and the logarithms of the scales add up to log Z (Rabiner 1989, section V.A), so that a step is one
- * product and nothing runs over. Scores of a token are normalised first, which changes both terms alike. Beyond the end of a
- * sentence the steps go on and count nothing.
+ * log Z − score of the tags (Lafferty, McCallum and Pereira 2001), by the forward algorithm in steps of
+ * probabilities: each is scaled to sum 1 and the logarithms of the scales add up to log Z (Rabiner 1989,
+ * section V.A), so that a step is one product and nothing runs over. Scores of a token are normalised first,
+ * which changes both terms alike. Beyond the end of a sentence the steps go on and count nothing.
  */
 export function sequenceLoss(g: Formula, logits: Value, transitions: Value, at: SequenceInputs): Value {
   const { count, length } = at;
@@ -141,8 +144,8 @@ export function sequenceLoss(g: Formula, logits: Value, transitions: Value, at: 
 }
 
 /**
- * Feeds of `headLoss` for sentences of class numbers; a negative number has no tag and counts nothing, which only a softmax
- * head takes. Weighted so that the loss is a mean over tokens.
+ * Feeds of `headLoss` for sentences of class numbers; a negative number has no tag and counts nothing, which
+ * only a softmax head takes. Weighted so that the loss is a mean over tokens.
  */
 export function headTargets(
   head: TagHead,
@@ -177,8 +180,8 @@ export function headTargets(
 }
 
 /**
- * As `headTargets` where tags are not known but expected: the loss is then the cross-entropy of what is expected against what the
- * head gives, least where they are the same.
+ * As `headTargets` where tags are not known but expected: the loss is then the cross-entropy of what is
+ * expected against what the head gives, least where they are the same.
  */
 export function expectedTargets(
   { name, kind, tags: count }: TagHead,

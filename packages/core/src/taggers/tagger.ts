@@ -110,8 +110,8 @@ export interface Tagged {
 export interface Tagger {
   readonly spec: TaggerSpec;
   /**
-   * Tags of sentences of tokens, in their order: the best sequence of those that the scheme allows. With `probabilities`,
-   * those of each tag, too.
+   * Tags of sentences of tokens, in their order: the best sequence of those that the scheme allows. With
+   * `probabilities`, those of each tag, too.
    */
   tag(
     sentences: readonly (readonly string[])[],

@@ -7,7 +7,10 @@ import { hashOf, withoutDigits, wordShape } from "./word-shape.ts";
 /** How tokens become numbers: everything that must be the same in training and later, as plain data. */
 export interface TokenEncoding {
   readonly version: 1;
-  /** Words with a row of their own, from row 2 on; row 0 is padding, row 1 any other word. In lower case, digits as 0. */
+  /**
+   * Words with a row of their own, from row 2 on; row 0 is padding, row 1 any other word. In lower case,
+   * digits as 0.
+   */
   readonly words: readonly string[];
   /** Training tokens of each word, in the order of `words`: rare ones are hidden at times in training. */
   readonly counts: readonly number[];
@@ -95,8 +98,8 @@ export interface TokenEncoder {
   /**
    * Feeds of sentences, padded to `length` tokens and filled up to `rows` sentences: `word_ids` [rows, length],
    * `vector_ids` [rows, length], `affix_ids` [rows, length, 7], `char_ids` [rows, length, wordLength] and `lengths` [rows].
-   * With `random`, words are hidden as rare ones are met: with probability 1/(4·count + 1) (after Kiperwasser and Goldberg
-   * 2016, https://aclanthology.org/Q16-1023).
+   * With `random`, words are hidden as rare ones are met: with probability 1/(4·count + 1) (after Kiperwasser
+   * and Goldberg 2016, https://aclanthology.org/Q16-1023).
    */
   feeds(
     sentences: readonly (readonly string[])[],

@@ -62,8 +62,9 @@ const MOST_ROWS = 64;
 const AVERAGED = 0.05;
 
 /**
- * Trains a network with AdamW on batches of like lengths, each length in a session of its own, at a rate that rises for an
- * epoch at most and then falls to a fiftieth. The weights are running averages, those of the epoch that scores best.
+ * Trains a network with AdamW on batches of like lengths, each length in a session of its own, at a rate that
+ * rises for an epoch at most and then falls to a fiftieth. The weights are running averages, those of the
+ * epoch that scores best.
  */
 export async function trainTagNetwork(
   network: TagNetwork,

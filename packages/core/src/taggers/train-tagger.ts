@@ -34,8 +34,8 @@ export interface TrainedTagger extends Omit<TrainedTagNetwork, "parameters"> {
 }
 
 /**
- * Trains a tagger's network, see `trainTagNetwork`; words are hidden as rare ones are met, representations and states masked.
- * Sentences beyond 128 tokens are trained on in pieces.
+ * Trains a tagger's network, see `trainTagNetwork`; words are hidden as rare ones are met, representations
+ * and states masked. Sentences beyond 128 tokens are trained on in pieces.
  */
 export async function trainTagger(options: TrainTaggerOptions): Promise<TrainedTagger> {
   const { spec, runtime, random, held, vectors = null, tunesVectors = false } = options;
@@ -101,7 +101,10 @@ export function inPieces({ tokens, tags }: TaggedIds, most = LONGEST): TaggedIds
   return pieces;
 }
 
-/** Rows of a table [N, D] at places [rows, length], as [rows, length, D]: what `vector_rows` of a trunk in training is fed. */
+/**
+ * Rows of a table [N, D] at places [rows, length], as [rows, length, D]: what `vector_rows` of a trunk in
+ * training is fed.
+ */
 export function vectorRows(table: Tensor, ids: Tensor): Tensor {
   const width = table.shape[1]!;
   const from = table.data as Float32Array;

@@ -34,7 +34,10 @@ export interface TrunkOptions {
    * multiplied by, see `keepMasks`.
    */
   readonly training?: boolean;
-  /** Whether the vectors are trained: else, in training, their rows come as an input `vector_rows` [batch, length, width]. */
+  /**
+   * Whether the vectors are trained: else, in training, their rows come as an input `vector_rows` [batch,
+   * length, width].
+   */
   readonly tunesVectors?: boolean;
 }
 
@@ -45,16 +48,20 @@ export interface Trunk {
   readonly width: number;
   /** 1 for tokens, 0 for padding [batch, length, 1]. */
   readonly mask: Value;
-  /** Where heads can stand, lowest first: `tokens` (each by itself), layers of the encoder, `encoder` (these states). */
+  /**
+   * Where heads can stand, lowest first: `tokens` (each by itself), layers of the encoder, `encoder` (these
+   * states).
+   */
   readonly layers: readonly TokenLayer[];
   /** Names and widths of the inputs that mask in training. */
   readonly keeps: readonly { readonly name: string; readonly width: number }[];
 }
 
 /**
- * Appends a trunk to a graph: what a token is by itself (its word's embedding, pretrained vector, hashed affixes, a
- * convolution over its characters), then an encoder over the sentence. Heads are appended to its states, one or several.
- * Inputs are those of `TokenEncoder.feeds`. Parameters are named `tokens.…` and `encoder.…`.
+ * Appends a trunk to a graph: what a token is by itself (its word's embedding, pretrained vector, hashed
+ * affixes, a convolution over its characters), then an encoder over the sentence. Heads are appended to its
+ * states, one or several. Inputs are those of `TokenEncoder.feeds`. Parameters are named `tokens.…` and
+ * `encoder.…`.
  */
 export function appendTrunk(builder: Builder, options: TrunkOptions): Trunk {
   const { encoding, settings, random, vectors = null, training = false, tunesVectors = false } = options;
@@ -135,8 +142,8 @@ function realTokens(builder: Builder, wordIds: Value, lengths: Value): Value {
 }
 
 /**
- * The strongest responses of filters over three characters (Ma and Hovy 2016, https://aclanthology.org/P16-1101): each
- * character's embedding beside its neighbours', times one matrix.
+ * The strongest responses of filters over three characters (Ma and Hovy 2016,
+ * https://aclanthology.org/P16-1101): each character's embedding beside its neighbours', times one matrix.
  */
 function characterParts(weights: Weights, encoding: TokenEncoding, settings: TrunkSettings) {
   const { builder } = weights;

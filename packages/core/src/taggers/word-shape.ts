@@ -1,6 +1,6 @@
 /**
- * The outline of a word: X for capitals, x for other letters, d for digits, anything else as it is, runs cut to two: "Xxdd"
- * of "Apt42", "XX" of "NATO".
+ * The outline of a word: X for capitals, x for other letters, d for digits, anything else as it is, runs cut
+ * to two: "Xxdd" of "Apt42", "XX" of "NATO".
  */
 export function wordShape(word: string): string {
   let shape = "";

@@ -13,7 +13,8 @@ export const adapterFileNames = {
 } as const;
 
 /**
- * An adapter apart from its model: `adapter_model.safetensors` with PEFT's names and layouts (A [r, in…], B [out, r]) and
+ * An adapter apart from its model: `adapter_model.safetensors` with PEFT's names and layouts (A [r, in…], B
+ * [out, r]) and
  * `adapter_config.json`. `base` names the model it belongs to.
  */
 export function writeAdapter(
@@ -49,8 +50,8 @@ export function writeAdapter(
 }
 
 /**
- * Lays a stored adapter beside the weights of its model again. Throws an InputError where the files and the model do not
- * agree: a module that is not there, a parameter missing, left over or of another shape.
+ * Lays a stored adapter beside the weights of its model again. Throws an InputError where the files and the
+ * model do not agree: a module that is not there, a parameter missing, left over or of another shape.
  */
 export function readAdapter(
   model: Model,

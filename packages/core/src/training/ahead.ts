@@ -1,6 +1,6 @@
 /**
- * The same elements, made ahead of their use: up to `depth` are ready or under way while one is in use. An error comes in
- * its turn. Leaving the loop early ends the source.
+ * The same elements, made ahead of their use: up to `depth` are ready or under way while one is in use. An
+ * error comes in its turn. Leaving the loop early ends the source.
  */
 export async function* ahead<T>(
   elements: AsyncIterable<T> | Iterable<T>,

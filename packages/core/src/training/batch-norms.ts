@@ -27,9 +27,10 @@ export interface TrainedBatchNorms {
 }
 
 /**
- * A copy of a model in which batch normalizations normalise with the batch's own mean and variance, and give both to the
- * training loop, which keeps the running ones (`updateStatistics`). `which` tells by the name of the stored mean whose
- * statistics are trained; the others stay as they are, which is right under a frozen trunk and for small data.
+ * A copy of a model in which batch normalizations normalise with the batch's own mean and variance, and give
+ * both to the training loop, which keeps the running ones (`updateStatistics`). `which` tells by the name of
+ * the stored mean whose statistics are trained; the others stay as they are, which is right under a frozen
+ * trunk and for small data.
  */
 export function trainBatchNorms(
   model: Model,
@@ -51,7 +52,8 @@ export function trainBatchNorms(
       );
     statistics.set(mean!.name, means);
     statistics.set(variance!.name, variances);
-    // With momentum 0 the "running" outputs are the batch's own. ONNX Runtime writes into these inputs, so each has its own.
+    // With momentum 0 the "running" outputs are the batch's own. ONNX Runtime writes into these inputs, so
+    // each has its own.
     const own = (name: string) => b.constant(float32(means.shape, new Float32Array(means.data.length)), name);
     const value = (name: string): Value => ({ name: b.fresh(name), dtype: "float32", shape: means.shape });
     const [batchMean, batchVariance] = [value(`${mean!.name}/batch`), value(`${variance!.name}/batch`)];
@@ -77,8 +79,8 @@ export function trainBatchNorms(
 export type Statistics = Record<string, Float32Array>;
 
 /**
- * r ← (1 − momentum)·r + momentum·(the batch's), in place, as PyTorch has it: the variance of the batch with n − 1 below,
- * where ONNX Runtime's own running variance has n.
+ * r ← (1 − momentum)·r + momentum·(the batch's), in place, as PyTorch has it: the variance of the batch with
+ * n − 1 below, where ONNX Runtime's own running variance has n.
  */
 export function updateStatistics(
   statistics: Statistics,

@@ -5,8 +5,8 @@ import type { Runtime } from "../runtime/runtime.ts";
 import { float32 } from "../tensor.ts";
 
 /**
- * How many channels lie together in the runtime's fast layout of images: 16 or 8 after what the processor can do, 0 where
- * the runtime has no such layout. For the option `block` of `planTraining`.
+ * How many channels lie together in the runtime's fast layout of images: 16 or 8 after what the processor can
+ * do, 0 where the runtime has no such layout. For the option `block` of `planTraining`.
  */
 export async function blockOf(runtime: Runtime): Promise<number> {
   if (runtime.device !== "cpu") return 0; // the layout is the processor's; others would leave their device for it

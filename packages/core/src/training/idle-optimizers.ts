@@ -27,14 +27,15 @@ const needs: readonly (readonly [operators: RegExp, optimizers: string])[] = [
 ];
 
 /**
- * Left out in any case: equal constants of a gradient are made one when it is built; and an activation within a Gemm saves less
- * in a step than it takes to look through a large graph once more.
+ * Left out in any case: equal constants of a gradient are made one when it is built; and an activation within
+ * a Gemm saves less in a step than it takes to look through a large graph once more.
  */
 const always = ["ConstantSharing", "GemmActivationFusion"];
 
 /**
- * The optimizers that would look through a graph with gradients for what it does not have. Each takes 1 µs a node, and there are dozens:
- * of a graph of 10 000 nodes a session is made in two thirds of the time without them.
+ * The optimizers that would look through a graph with gradients for what it does not have. Each takes 1 µs a
+ * node, and there are dozens: of a graph of 10 000 nodes a session is made in two thirds of the time without
+ * them.
  */
 export function idleOptimizers(graph: Graph): string[] {
   const operators = [...new Set(graph.nodes.map(({ opType }) => opType))];

@@ -12,11 +12,12 @@ const RECTIFIERS = new Set(
 const PASSING = new Set(["Add", "BatchNormalization", "Identity", "Reshape", "Flatten", "Mul", "BiasGelu"]);
 
 /**
- * Every parameter of a network drawn anew by the usual rules, each from its own source, so that a name and a seed say its
- * numbers. Weights: normal with variance g/fan-in, g = 2 before a rectifier, else 1 (He et al. 2015,
- * https://arxiv.org/abs/1502.01852); a convolution that ends a residual branch without a normalization is zero, so that
- * depth does not blow the signal up (Zhang, Dauphin and Ma 2019, https://arxiv.org/abs/1901.09321); recurrent weights
- * uniform in ±1/√units; embeddings normal with deviation 0.02; scales 1, biases 0; stored mean 0 and variance 1.
+ * Every parameter of a network drawn anew by the usual rules, each from its own source, so that a name and a
+ * seed say its numbers. Weights: normal with variance g/fan-in, g = 2 before a rectifier, else 1 (He et al.
+ * 2015, https://arxiv.org/abs/1502.01852); a convolution that ends a residual branch without a normalization
+ * is zero, so that depth does not blow the signal up (Zhang, Dauphin and Ma 2019,
+ * https://arxiv.org/abs/1901.09321); recurrent weights uniform in ±1/√units; embeddings normal with deviation
+ * 0.02; scales 1, biases 0; stored mean 0 and variance 1.
  */
 export function initialise(model: Model, random: Random): Map<string, Tensor> {
   const all = consumers(model.graph);
@@ -101,8 +102,8 @@ function isRectified(node: Node, { uses }: Sites): boolean {
 }
 
 /**
- * Whether a product does nothing but be added to something else that is computed. Where that is such a product, too, one of
- * them is the shortcut: then neither counts.
+ * Whether a product does nothing but be added to something else that is computed. Where that is such a
+ * product, too, one of them is the shortcut: then neither counts.
  */
 function endsBranch(node: Node, { uses, isConstant, makerOf }: Sites): boolean {
   const made = node.outputs[0]!;

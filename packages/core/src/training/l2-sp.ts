@@ -8,7 +8,10 @@ export interface Anchor {
   readonly strength: number;
   /** The source's parameters p₀; parameters that are not among them are left free. */
   readonly parameters: ReadonlyMap<string, Tensor>;
-  /** Applied beside the optimizer, times the learning rate, as AdamW applies its decay (the default), or to the gradient. */
+  /**
+   * Applied beside the optimizer, times the learning rate, as AdamW applies its decay (the default), or to
+   * the gradient.
+   */
   readonly decoupled?: boolean;
 }
 

@@ -43,10 +43,11 @@ export interface Adapter {
 }
 
 /**
- * A copy of a model with low-rank adapters beside its weights: W·x + (α/r)·B·(A·x), A drawn as PEFT does (uniform with
- * bound 1/√fan-in), B zero, so that the model computes what it did (Hu et al. 2022, https://arxiv.org/abs/2106.09685).
- * Adapters are initializers named as PEFT names them; train those and nothing else (`adapterParameters`). Throws an
- * InputError where no weight is chosen, or a chosen one cannot carry an adapter (grouped convolution, transposed input).
+ * A copy of a model with low-rank adapters beside its weights: W·x + (α/r)·B·(A·x), A drawn as PEFT does
+ * (uniform with bound 1/√fan-in), B zero, so that the model computes what it did (Hu et al. 2022,
+ * https://arxiv.org/abs/2106.09685). Adapters are initializers named as PEFT names them; train those and
+ * nothing else (`adapterParameters`). Throws an InputError where no weight is chosen, or a chosen one cannot
+ * carry an adapter (grouped convolution, transposed input).
  */
 export function addLora(model: Model, options: LoraOptions): { model: Model; adapter: Adapter } {
   const { rank = 8, alpha = 16, targets, random } = options;
@@ -94,8 +95,8 @@ export function adapterParameters(adapter: Adapter): string[] {
 }
 
 /**
- * The model without adapters and with W + (α/r)·B·A for weights: the same function, at no cost when it runs. `model` is
- * the one adapters were added to, `parameters` holds the adapters' numbers by name.
+ * The model without adapters and with W + (α/r)·B·A for weights: the same function, at no cost when it runs.
+ * `model` is the one adapters were added to, `parameters` holds the adapters' numbers by name.
  */
 export function mergeLora(model: Model, adapter: Adapter, parameters: Parameters): Model {
   const tensors = new Map([...model.graph.initializers].map(([value, tensor]) => [value.name, tensor]));

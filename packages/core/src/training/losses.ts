@@ -3,8 +3,9 @@ import type { Value } from "../ir/graph.ts";
 import type { Formula } from "../ops/formula.ts";
 import { float32, type Tensor } from "../tensor.ts";
 
-// Each loss appends to a graph and returns a scalar. Rows N, classes C. Weights of rows, classes and padding are already in
-// the targets, so that the graph has one shape whatever is asked, and a padded row counts nothing.
+// Each loss appends to a graph and returns a scalar. Rows N, classes C. Weights of rows, classes and padding
+// are already in the targets, so that the graph has one shape whatever is asked, and a padded row counts
+// nothing.
 
 /** −Σ T·log softmax(x) for logits x [N, C] and weighted targets T [N, C]; see `classTargets`. */
 export function crossEntropy(g: Formula, logits: Value, targets: Value): Value {
@@ -49,8 +50,8 @@ export function distillation(
 }
 
 /**
- * share·(soft targets of a teacher) + (1 − share)·(cross-entropy with the labels): distillation with both losses. Weights
- * [N, 1] are those of `distillation`, targets [N, C] those of `crossEntropy`.
+ * share·(soft targets of a teacher) + (1 − share)·(cross-entropy with the labels): distillation with both
+ * losses. Weights [N, 1] are those of `distillation`, targets [N, C] those of `crossEntropy`.
  */
 export function distilledCrossEntropy(
   g: Formula,
@@ -65,8 +66,9 @@ export function distilledCrossEntropy(
 }
 
 /**
- * Σ w·(cos(u, v) − t)² over pairs of rows u, v [N, D] with targets t and weights w [N, 1]: 1 for two texts of one class, 0
- * for others (Tunstall et al. 2022, https://arxiv.org/abs/2209.11055, with the loss of Reimers and Gurevych 2019).
+ * Σ w·(cos(u, v) − t)² over pairs of rows u, v [N, D] with targets t and weights w [N, 1]: 1 for two texts of
+ * one class, 0 for others (Tunstall et al. 2022, https://arxiv.org/abs/2209.11055, with the loss of Reimers
+ * and Gurevych 2019).
  */
 export function cosineSimilarity(g: Formula, u: Value, v: Value, targets: Value, weights: Value): Value {
   // Lengths below 1e-8 count as that, as in PyTorch.
@@ -76,8 +78,9 @@ export function cosineSimilarity(g: Formula, u: Value, v: Value, targets: Value,
 }
 
 /**
- * Row i of a [N, D] belongs to row i of b [N, D], and every other row of b is a counterexample: cross-entropy of their
- * cosines over `temperature` (van den Oord, Li and Vinyals 2018, https://arxiv.org/abs/1807.03748). T is I/N; see `classTargets`.
+ * Row i of a [N, D] belongs to row i of b [N, D], and every other row of b is a counterexample: cross-entropy
+ * of their cosines over `temperature` (van den Oord, Li and Vinyals 2018, https://arxiv.org/abs/1807.03748).
+ * T is I/N; see `classTargets`.
  */
 export function infoNce(g: Formula, a: Value, b: Value, targets: Value, temperature: number): Value {
   const unit = (x: Value) => g.div(x, g.sqrt(g.sum(g.square(x), [1])));
@@ -87,7 +90,10 @@ export function infoNce(g: Formula, a: Value, b: Value, targets: Value, temperat
 
 /** What `classTargets` may be told beside the labels. */
 export interface TargetOptions {
-  /** Share of a target that is spread evenly over all classes (Szegedy et al. 2016, https://arxiv.org/abs/1512.00567). */
+  /**
+   * Share of a target that is spread evenly over all classes (Szegedy et al. 2016,
+   * https://arxiv.org/abs/1512.00567).
+   */
   readonly smoothing?: number;
   /** Weight of each class [C]. */
   readonly classWeights?: readonly number[];
@@ -97,7 +103,10 @@ export interface TargetOptions {
   readonly rows?: number;
 }
 
-/** Targets [rows, C] for `crossEntropy`, whose sum is the weighted mean over rows. A negative label counts nothing. */
+/**
+ * Targets [rows, C] for `crossEntropy`, whose sum is the weighted mean over rows. A negative label counts
+ * nothing.
+ */
 export function classTargets(
   labels: ArrayLike<number>,
   classes: number,
@@ -125,8 +134,8 @@ export function classTargets(
 }
 
 /**
- * Targets as `classTargets` makes them, out of shares [count, C] of the classes (mixup, a teacher's probabilities); rows
- * beyond `count` are padding.
+ * Targets as `classTargets` makes them, out of shares [count, C] of the classes (mixup, a teacher's
+ * probabilities); rows beyond `count` are padding.
  */
 export function softTargets(
   shares: ArrayLike<number>,

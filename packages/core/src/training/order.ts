@@ -14,8 +14,9 @@ export interface OrderOptions {
   /** Order of the rows; left out, they come as they are. */
   readonly random?: Random;
   /**
-   * The last batch, where rows are left: filled with copies that count nothing ("pad"), filled with other rows of the epoch
-   * that count ("fill", which batch statistics need), or left out where it is not the only one ("drop").
+   * The last batch, where rows are left: filled with copies that count nothing ("pad"), filled with other
+   * rows of the epoch that count ("fill", which batch statistics need), or left out where it is not the only
+   * one ("drop").
    */
   readonly last?: "pad" | "fill" | "drop";
   /** Extent of a row (tokens of a text): only rows of one extent share a batch. */
@@ -23,8 +24,8 @@ export interface OrderOptions {
 }
 
 /**
- * The batches of an epoch, all of one size, so that shapes stay the same: the rows in random order, each once. With extents,
- * the batches of all extents come in random order.
+ * The batches of an epoch, all of one size, so that shapes stay the same: the rows in random order, each
+ * once. With extents, the batches of all extents come in random order.
  */
 export function batchesOf(rows: ArrayLike<number>, options: OrderOptions): Batch[] {
   const { batchSize, random, last = "pad", extentOf } = options;

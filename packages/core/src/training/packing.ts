@@ -31,9 +31,10 @@ interface Packet {
 }
 
 /**
- * Lets small parameters enter as few inputs and leave, their gradients and the loss, as few outputs. A runtime takes 1 to 3 µs
- * an input and output, the way to another thread 10 more, and ONNX Runtime, when it makes a session, looks through all outputs
- * for every node again and again. On devices that bound the number of outputs of an operator nothing is packed.
+ * Lets small parameters enter as few inputs and leave, their gradients and the loss, as few outputs. A
+ * runtime takes 1 to 3 µs an input and output, the way to another thread 10 more, and ONNX Runtime, when it
+ * makes a session, looks through all outputs for every node again and again. On devices that bound the number
+ * of outputs of an operator nothing is packed.
  */
 export function packing(plan: TrainingPlan, arena: Arena, device: string): Packing {
   const isPacked = ({ length }: Slot) => length > 0 && length <= MOST;

@@ -3,7 +3,10 @@ import type { Model, Node, Value } from "../ir/graph.ts";
 import { consumers, type Use } from "../ir/prune.ts";
 import { sizeOf, type Tensor } from "../tensor.ts";
 
-/** What a parameter is to the operator that uses it. `statistic`: the stored mean or variance of a batch normalization. */
+/**
+ * What a parameter is to the operator that uses it. `statistic`: the stored mean or variance of a batch
+ * normalization.
+ */
 export type Role = "weight" | "bias" | "scale" | "shift" | "embedding" | "statistic";
 
 /** An initializer that a network learns. */
@@ -31,8 +34,9 @@ const MASKED = 1e4;
 const SHAPING = new Set(["Transpose", "Reshape", "Identity", "Squeeze", "Unsqueeze", "Cast", "Expand"]);
 
 /**
- * The parameters of a network in forward order: float32 initializers that stand where an operator takes weights, biases,
- * scales or embeddings. Single numbers (bounds of Clip, divisors), masks and other constants are none.
+ * The parameters of a network in forward order: float32 initializers that stand where an operator takes
+ * weights, biases, scales or embeddings. Single numbers (bounds of Clip, divisors), masks and other constants
+ * are none.
  */
 export function parametersOf(model: Model): Parameter[] {
   const { graph } = model;
@@ -81,8 +85,8 @@ export interface ParameterSelection {
 }
 
 /**
- * Names of the parameters that every given condition chooses, in forward order; statistics only where asked for by role.
- * Throws an InputError for a pattern that matches nothing, and where nothing is left.
+ * Names of the parameters that every given condition chooses, in forward order; statistics only where asked
+ * for by role. Throws an InputError for a pattern that matches nothing, and where nothing is left.
  */
 export function selectParameters(model: Model, selection: ParameterSelection): string[] {
   const all = parametersOf(model);
@@ -175,7 +179,10 @@ function roleAt({ opType, domain }: Node, index: number, tensor: Tensor): Role |
   return rank === 1 ? "bias" : /Embed/.test(opType) ? "embedding" : "weight";
 }
 
-/** "encoder.layer.0.attention.self.query" of its parameter's name, or of the node's where the export renamed the former. */
+/**
+ * "encoder.layer.0.attention.self.query" of its parameter's name, or of the node's where the export renamed
+ * the former.
+ */
 function layerOf(value: Value, node: Node, uses: ReadonlyMap<Value, readonly Use[]>): string {
   const isOwn = /[./]/.test(value.name) && !/^(onnx::|\/)/.test(value.name);
   if (isOwn) return dotted(value.name.replace(/[./](weight|bias|gamma|beta|running_mean|running_var)$/i, ""));

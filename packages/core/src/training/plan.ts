@@ -16,13 +16,19 @@ import type { Tensor } from "../tensor.ts";
 export interface PlanOptions {
   /** Which float32 initializers are trained; the others stay constants. */
   readonly train: (name: string, tensor: Tensor) => boolean;
-  /** Appends the loss to the graph. `graph` has the model's outputs; `input` adds an input for targets and the like. */
+  /**
+   * Appends the loss to the graph. `graph` has the model's outputs; `input` adds an input for targets and the
+   * like.
+   */
   loss(g: Formula, graph: Graph, input: (name: string, dtype: Value["dtype"], shape: Shape) => Value): Value;
   /** Shapes of inputs that the model leaves open, by name. */
   readonly shapes?: Readonly<Record<string, Shape>>;
   /** Names of further values that every step gives: statistics of the batch, logits. */
   readonly outputs?: readonly string[];
-  /** What `blockOf` says of the runtime: convolutions are then laid out in blocks of so many channels. 0: plain ai.onnx. */
+  /**
+   * What `blockOf` says of the runtime: convolutions are then laid out in blocks of so many channels. 0:
+   * plain ai.onnx.
+   */
   readonly block?: number;
 }
 
@@ -38,9 +44,9 @@ export interface TrainingPlan {
 }
 
 /**
- * Makes a model trainable: appends the loss and the gradients of the chosen parameters, which become inputs. What is not
- * trained stays a constant, below the lowest trained parameter nothing is differentiated, and batch normalization keeps
- * the statistics the model came with. The given model is not changed.
+ * Makes a model trainable: appends the loss and the gradients of the chosen parameters, which become inputs.
+ * What is not trained stays a constant, below the lowest trained parameter nothing is differentiated, and
+ * batch normalization keeps the statistics the model came with. The given model is not changed.
  */
 export function planTraining(model: Model, options: PlanOptions): TrainingPlan {
   const raised = opsetOf(model) < 17 ? raiseOpset(model, 17) : model;

@@ -7,8 +7,8 @@ export interface Progress {
 }
 
 /**
- * Progress with the time left, by the pace since the first report: `now` gives milliseconds. What was done before that (by
- * an earlier run) does not count for the pace.
+ * Progress with the time left, by the pace since the first report: `now` gives milliseconds. What was done
+ * before that (by an earlier run) does not count for the pace.
  */
 export function progressOf(total: number, now: () => number): (done: number) => Progress {
   let first: { done: number; at: number } | null = null;

@@ -57,8 +57,8 @@ export function copied<T extends Numbers>(arrays: Readonly<Record<string, T>>): 
 }
 
 /**
- * A state as bytes, in the safetensors format. `about` is whatever must be the same when training goes on (settings, data,
- * model), as text; equal states with equal `about` give equal bytes.
+ * A state as bytes, in the safetensors format. `about` is whatever must be the same when training goes on
+ * (settings, data, model), as text; equal states with equal `about` give equal bytes.
  */
 export function writeState(state: TrainingState, about = ""): Uint8Array<ArrayBuffer> {
   const tensors = new Map<string, Tensor>();
@@ -89,8 +89,8 @@ export function writeState(state: TrainingState, about = ""): Uint8Array<ArrayBu
 const FORMAT = "graft-training-1";
 
 /**
- * Reads what `writeState` wrote. Throws an InputError where it is no such file, or where it is of another `about` than the
- * one given: training would go on differently from how it began.
+ * Reads what `writeState` wrote. Throws an InputError where it is no such file, or where it is of another
+ * `about` than the one given: training would go on differently from how it began.
  */
 export function readState(bytes: Uint8Array, about?: string, where = "the checkpoint"): TrainingState {
   const { tensors, metadata } = readSafetensors(bytes, where);

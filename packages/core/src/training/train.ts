@@ -34,8 +34,8 @@ export interface TrainOptions {
   /** The feeds of an epoch from batch `from` on. The same epoch must give the same batches. */
   batches(epoch: number, from: number): AsyncIterable<Feeds> | Iterable<Feeds>;
   /**
-   * The plan for a batch, where batches have several shapes (lengths of texts): a session is kept for each plan. All have
-   * the same parameters as the plan given first, which is taken where this is left out.
+   * The plan for a batch, where batches have several shapes (lengths of texts): a session is kept for each
+   * plan. All have the same parameters as the plan given first, which is taken where this is left out.
    */
   planFor?(batch: Feeds): TrainingPlan;
   /** How single parameters differ from the rest; see `arenaOf`. */
@@ -46,11 +46,17 @@ export interface TrainOptions {
   readonly clip?: number;
   /** Share of the running average of parameters that stays at each step; none when left out. */
   readonly ema?: number;
-  /** Steps between two looks of the running average at the parameters, its share then to this power; 1 when left out. */
+  /**
+   * Steps between two looks of the running average at the parameters, its share then to this power; 1 when
+   * left out.
+   */
   readonly emaEvery?: number;
   /** Keeps parameters near those of the source (L2-SP). */
   readonly anchor?: Anchor;
-  /** Batch normalizations whose running statistics are learnt, by this share of each batch's (PyTorch's momentum, 0.1). */
+  /**
+   * Batch normalizations whose running statistics are learnt, by this share of each batch's (PyTorch's
+   * momentum, 0.1).
+   */
   readonly batchNorms?: TrainedBatchNorms & { readonly momentum?: number };
   /** Score of the parameters after an epoch, higher is better. The best ones are given back. */
   evaluate?(parameters: Parameters, epoch: number): Promise<number>;
@@ -67,7 +73,10 @@ export interface TrainOptions {
   readonly signal?: { readonly aborted: boolean };
 }
 
-/** What is known after a step. `loss` is the mean of its batches; `norm` the gradients' length where they are clipped. */
+/**
+ * What is known after a step. `loss` is the mean of its batches; `norm` the gradients' length where they are
+ * clipped.
+ */
 export interface StepEvent {
   readonly step: number;
   readonly epoch: number;
@@ -78,7 +87,10 @@ export interface StepEvent {
 
 /** What training ends with. */
 export interface Trained {
-  /** The best epoch's where there were scores, else the running average or the last ones; with the learnt statistics. */
+  /**
+   * The best epoch's where there were scores, else the running average or the last ones; with the learnt
+   * statistics.
+   */
   readonly parameters: Parameters;
   /** The mean loss of each epoch. */
   readonly losses: readonly number[];

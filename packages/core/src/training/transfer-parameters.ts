@@ -34,10 +34,11 @@ const ROLE_NAMES: Readonly<Record<Parameter["role"], readonly string[]>> = {
 };
 
 /**
- * A copy of `to` with the parameters of `from` (a model, or tensors as a safetensors file has them) that fit by name and
- * shape. Beside equal names, a module's path with PyTorch's ending counts ("encoder.layer.0.attention.self.query.weight"
- * for a weight that the export renamed), with or without prefixes such as "bert."; a dense weight is then turned where the
- * operator wants inputs first. Throws an InputError where parameters of `to` would stay as they are without being allowed.
+ * A copy of `to` with the parameters of `from` (a model, or tensors as a safetensors file has them) that fit
+ * by name and shape. Beside equal names, a module's path with PyTorch's ending counts
+ * ("encoder.layer.0.attention.self.query.weight" for a weight that the export renamed), with or without
+ * prefixes such as "bert."; a dense weight is then turned where the operator wants inputs first. Throws an
+ * InputError where parameters of `to` would stay as they are without being allowed.
  */
 export function transferParameters(
   from: Model | Parameters,

@@ -4,8 +4,9 @@ import type { Training } from "../optim/arena.ts";
 import { layerGroups } from "./parameters.ts";
 
 /**
- * Factors on the learning rate that fall by `decay` from each depth group to the one below it (discriminative fine-tuning,
- * η_{l−1} = η_l/2.6: Howard and Ruder 2018, https://arxiv.org/abs/1801.06146). For `TrainOptions.training`.
+ * Factors on the learning rate that fall by `decay` from each depth group to the one below it (discriminative
+ * fine-tuning, η_{l−1} = η_l/2.6: Howard and Ruder 2018, https://arxiv.org/abs/1801.06146). For
+ * `TrainOptions.training`.
  */
 export function layerRates(model: Model, decay = 2.6): (name: string) => Training {
   const groups = layerGroups(model);
@@ -18,7 +19,8 @@ export function layerRates(model: Model, decay = 2.6): (name: string) => Trainin
 }
 
 /**
- * Names of the parameters that train in each stage of gradual unfreezing: the last depth group first, then one more (or
+ * Names of the parameters that train in each stage of gradual unfreezing: the last depth group first, then
+ * one more (or
  * `step` more) below at each stage, until `stages` are made or the network is free (Howard and Ruder 2018). Statistics of
  * batch normalizations are not among them.
  */

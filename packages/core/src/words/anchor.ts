@@ -14,9 +14,10 @@ export interface WordAnchor {
 }
 
 /**
- * Writes given vectors into a model's inputs; words that they lack stay as they were drawn. The outputs begin at 0: no file of
- * vectors holds them. A model of sub-words begins with the given sub-words, and a word's own vector is what makes their mean the given one.
- * Throws an InputError where sub-words are wanted and the given ones are cut otherwise, or there are none.
+ * Writes given vectors into a model's inputs; words that they lack stay as they were drawn. The outputs begin
+ * at 0: no file of vectors holds them. A model of sub-words begins with the given sub-words, and a word's own
+ * vector is what makes their mean the given one. Throws an InputError where sub-words are wanted and the
+ * given ones are cut otherwise, or there are none.
  */
 export function startFrom(model: EmbedModel, given: WordVectors): WordAnchor {
   const { vocabulary, parameters, layout, settings, tables } = model;
@@ -116,8 +117,9 @@ export function movedWords(before: WordVectors, after: WordVectors, least: numbe
 }
 
 /**
- * The mean loss of predicting the words around each word of held-out tokens, against the given noise words: −log σ(x·o) of what is
- * there, −log σ(−x·n) of what is not. Windows are of full width; the noise goes round in order.
+ * The mean loss of predicting the words around each word of held-out tokens, against the given noise words:
+ * −log σ(x·o) of what is there, −log σ(−x·n) of what is not. Windows are of full width; the noise goes round
+ * in order.
  */
 export function heldOutLoss(model: EmbedModel, tokens: Int32Array, noise: Int32Array): number {
   const { parameters, layout, settings } = model;

@@ -6,8 +6,8 @@ import type { WordVectors } from "./word-vectors.ts";
 const [LINE_END, BLANK] = [10, 32];
 
 /**
- * Vectors in word2vec's binary form, after its first line: a word, a blank, D float32 little endian, and a line end that some
- * writers leave out.
+ * Vectors in word2vec's binary form, after its first line: a word, a blank, D float32 little endian, and a
+ * line end that some writers leave out.
  */
 export async function readBinaryVectors(
   reader: ByteReader,
@@ -40,7 +40,10 @@ export async function readBinaryVectors(
   return collector.done();
 }
 
-/** Takes the words that lie whole in what is at hand, `most` at most, without waiting for anything; how many there were. */
+/**
+ * Takes the words that lie whole in what is at hand, `most` at most, without waiting for anything; how many
+ * there were.
+ */
 function takeWhole(reader: ByteReader, collector: RowCollector, most: number, before: number): number {
   const { bytes } = reader;
   const rowBytes = 4 * collector.dimension;

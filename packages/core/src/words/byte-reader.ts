@@ -60,7 +60,10 @@ export class ByteReader {
     return this.bytes.subarray(this.at - count, this.at);
   }
 
-  /** Copies the next bytes into `target` until it is full; one that is larger than what is held is never held whole. */
+  /**
+   * Copies the next bytes into `target` until it is full; one that is larger than what is held is never held
+   * whole.
+   */
   async fill(target: Uint8Array, what: string): Promise<void> {
     for (let done = 0; done < target.length; ) {
       if (!(await this.has(1))) this.fail(`ends within ${what}, at byte ${this.position}`);

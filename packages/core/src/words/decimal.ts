@@ -7,8 +7,9 @@ const POWERS = Array.from({ length: 23 }, (_, k) => 10 ** k);
 const [SPACE, PLUS, MINUS, DOT, ZERO, UPPER_E, LOWER_E] = [32, 43, 45, 46, 48, 69, 101];
 
 /**
- * The decimal number at `cursor`, which moves behind it; NaN where there is none. Up to 15 digits and powers of ten to 22 are
- * exact in float64, so one division rounds correctly (Clinger 1990); all else is left to the language's own reading.
+ * The decimal number at `cursor`, which moves behind it; NaN where there is none. Up to 15 digits and powers
+ * of ten to 22 are exact in float64, so one division rounds correctly (Clinger 1990); all else is left to the
+ * language's own reading.
  */
 export function readDecimal(bytes: Uint8Array, cursor: Cursor, end: number): number {
   const start = cursor.at;

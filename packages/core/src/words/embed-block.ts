@@ -17,8 +17,8 @@ export interface EmbedTables {
 /** Trains on consecutive tokens. */
 export interface BlockTrainer {
   /**
-   * One pass over a block of word numbers, −1 between sentences. `progress` tells how much of all training is done at the
-   * block's beginning and at its end, from 0 to 1: the rate falls along it.
+   * One pass over a block of word numbers, −1 between sentences. `progress` tells how much of all training is
+   * done at the block's beginning and at its end, from 0 to 1: the rate falls along it.
    */
   train(tokens: Int32Array, progress: readonly [number, number], random: Random): void;
 }
@@ -201,7 +201,10 @@ export function blockTrainer(
   };
 }
 
-/** Whole numbers of 32 bits: sfc32 of PractRand (Doty-Humphrey), written out here because a call a number would cost too much. */
+/**
+ * Whole numbers of 32 bits: sfc32 of PractRand (Doty-Humphrey), written out here because a call a number
+ * would cost too much.
+ */
 function generator(random: Random): () => number {
   let [a, b, c, d] = random.state() as [number, number, number, number];
   const next = () => {

@@ -17,7 +17,8 @@ export const RECORD_HEAD = 16;
 export const GROUP_BYTES = 96;
 
 /**
- * Where a thread's own memory has what, in bytes from its beginning: rows of a whole number of vectors, `stride` bytes each.
+ * Where a thread's own memory has what, in bytes from its beginning: rows of a whole number of vectors,
+ * `stride` bytes each.
  */
 export function scratchLayout(stride: number, contexts: number) {
   const nothing = 64; // a row that groups with fewer outputs point to
@@ -46,18 +47,22 @@ export function rounds(dimension: number): { vectors: number; unrolled: number }
   return best;
 }
 
-/** Bytes from one row to the next: whole cache lines, so that threads which write to different rows do not wait for each other. */
+/**
+ * Bytes from one row to the next: whole cache lines, so that threads which write to different rows do not
+ * wait for each other.
+ */
 export function strideOf(dimension: number): number {
   return 64 * Math.ceil(rounds(dimension).vectors / 4);
 }
 
 /**
- * The module of the training loop for rows of one length. A record says: inputs n, whether their mean is the only input (1) or
- * each is one (0), groups; then the addresses of the n input rows; then groups of six output rows with a label (1 what is to be
- * predicted, 0 noise) and a rate each. A group's outputs O [6, D] and the inputs X [n, D] change at once by the slopes
- * G = (label − σ(X Oᵀ)) · rate: X += G O, O += Gᵀ X (Ji et al. 2016, https://arxiv.org/abs/1604.04661: the negatives of a
- * window are shared, so that vectors are loaded once for all its pairs). A mean's change goes undivided to each of its inputs, as
- * in word2vec's CBOW.
+ * The module of the training loop for rows of one length. A record says: inputs n, whether their mean is the
+ * only input (1) or each is one (0), groups; then the addresses of the n input rows; then groups of six
+ * output rows with a label (1 what is to be predicted, 0 noise) and a rate each. A group's outputs O [6, D]
+ * and the inputs X [n, D] change at once by the slopes G = (label − σ(X Oᵀ)) · rate: X += G O, O += Gᵀ X (Ji
+ * et al. 2016, https://arxiv.org/abs/1604.04661: the negatives of a window are shared, so that vectors are
+ * loaded once for all its pairs). A mean's change goes undivided to each of its inputs, as in word2vec's
+ * CBOW.
  */
 export function trainModule(
   dimension: number,
@@ -247,8 +252,8 @@ export function contextsOf(window: number): number {
 }
 
 /**
- * The training loop over a memory; fused where the platform has relaxed vector instructions. Null where it has no vector
- * instructions at all.
+ * The training loop over a memory; fused where the platform has relaxed vector instructions. Null where it
+ * has no vector instructions at all.
  */
 export function trainKernel(
   dimension: number,

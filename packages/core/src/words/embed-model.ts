@@ -33,8 +33,8 @@ export interface EmbedJob {
 }
 
 /**
- * A model with inputs drawn from ±½/D and outputs at 0, as word2vec begins. Throws an InputError where it needs more memory than
- * there is.
+ * A model with inputs drawn from ±½/D and outputs at 0, as word2vec begins. Throws an InputError where it
+ * needs more memory than there is.
  */
 export function embedModel(
   settings: EmbedSettings,

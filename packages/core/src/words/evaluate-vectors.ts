@@ -34,7 +34,10 @@ export interface AnalogyScore {
   readonly right: number;
 }
 
-/** Pairs from a text of two words and a number a line, blanks, tabs, commas or semicolons between; other lines are refused. */
+/**
+ * Pairs from a text of two words and a number a line, blanks, tabs, commas or semicolons between; other lines
+ * are refused.
+ */
 export function readWordPairs(text: string, name: string): WordPair[] {
   const pairs: WordPair[] = [];
   for (const [i, line] of text.split(/\r?\n/).entries()) {
@@ -52,7 +55,10 @@ export function readWordPairs(text: string, name: string): WordPair[] {
   return pairs;
 }
 
-/** Questions from a text of four words a line under headings ": name". Throws an InputError at a line of another kind. */
+/**
+ * Questions from a text of four words a line under headings ": name". Throws an InputError at a line of
+ * another kind.
+ */
 export function readAnalogies(text: string, name: string): AnalogySection[] {
   const sections: { name: string; questions: [string, string, string, string][] }[] = [];
   for (const [i, line] of text.split(/\r?\n/).entries()) {
@@ -73,8 +79,8 @@ export function readAnalogies(text: string, name: string): AnalogySection[] {
 }
 
 /**
- * Spearman's correlation between cosines and the given similarities, over pairs that have vectors for both words as they are
- * or in lower case; how many have is counted.
+ * Spearman's correlation between cosines and the given similarities, over pairs that have vectors for both
+ * words as they are or in lower case; how many have is counted.
  */
 export function similarityScore(vectors: WordVectors, pairs: readonly WordPair[]): SimilarityScore {
   const given: number[] = [];
@@ -97,8 +103,9 @@ function vectorOf(vectors: WordVectors, word: string): Float32Array | null {
 const BLOCK = 64;
 
 /**
- * Questions right by 3CosAdd or 3CosMul among the words of the index, case folded, the three given words never an answer; a
- * question with a word that is not there is not asked, only counted (as word2vec's compute-accuracy does).
+ * Questions right by 3CosAdd or 3CosMul among the words of the index, case folded, the three given words
+ * never an answer; a question with a word that is not there is not asked, only counted (as word2vec's
+ * compute-accuracy does).
  */
 export function analogyScores(
   index: WordIndex,
@@ -174,7 +181,10 @@ function cosine(a: Float32Array, b: Float32Array): number {
   return left === 0 || right === 0 ? 0 : product / Math.sqrt(left * right);
 }
 
-/** Spearman's correlation of two rows of numbers, equal ones sharing the mean of their ranks; null where one has no spread. */
+/**
+ * Spearman's correlation of two rows of numbers, equal ones sharing the mean of their ranks; null where one
+ * has no spread.
+ */
 export function spearman(a: readonly number[], b: readonly number[]): number | null {
   if (a.length < 2) return null;
   const [x, y] = [ranks(a), ranks(b)];

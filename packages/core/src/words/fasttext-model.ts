@@ -10,9 +10,9 @@ const NEWEST_VERSION = 12;
 const MOST_ROWS = 2 ** 25;
 
 /**
- * The input vectors of a fastText model (`.bin`): each word's mean over its own row and those of its character sequences, and
- * the buckets for words it does not know. After fastText's args.cc, dictionary.cc and densematrix.cc. Quantised models
- * (`.ftz`) are refused; labels of supervised ones are left out.
+ * The input vectors of a fastText model (`.bin`): each word's mean over its own row and those of its
+ * character sequences, and the buckets for words it does not know. After fastText's args.cc, dictionary.cc
+ * and densematrix.cc. Quantised models (`.ftz`) are refused; labels of supervised ones are left out.
  */
 export async function readFasttextModel(
   reader: ByteReader,

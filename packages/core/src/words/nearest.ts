@@ -11,8 +11,8 @@ export type AnalogyMethod = (typeof ANALOGY_METHODS)[number];
 const EPSILON = 0.001;
 
 /**
- * The words whose vectors point most nearly the same way as a word's, itself left out; an unknown word is made of its known
- * parts where there are sub-words. Throws an InputError where it has no vector.
+ * The words whose vectors point most nearly the same way as a word's, itself left out; an unknown word is
+ * made of its known parts where there are sub-words. Throws an InputError where it has no vector.
  */
 export function nearestWords(index: WordIndex, word: string, count = 10): Neighbour[] {
   const vector = vectorFor(index, word);
@@ -23,7 +23,10 @@ export function nearestWords(index: WordIndex, word: string, count = 10): Neighb
 /** Words asked about at once. */
 const BLOCK = 16;
 
-/** The nearest words of each of many words, as `nearestWords` has them: the cosines of 16 at a time are one product of matrices. */
+/**
+ * The nearest words of each of many words, as `nearestWords` has them: the cosines of 16 at a time are one
+ * product of matrices.
+ */
 export function nearestOfMany(index: WordIndex, words: readonly string[], count = 10): Neighbour[][] {
   const { dimension } = index.vectors;
   const found: Neighbour[][] = [];
@@ -41,10 +44,11 @@ export function nearestOfMany(index: WordIndex, words: readonly string[], count 
 }
 
 /**
- * The words for the place of d in "a is to b as c is to d", the three given ones left out. "add": the greatest
- * cos(d, b − a + c) over vectors of length 1 (3CosAdd; Mikolov et al. 2013, https://aclanthology.org/N13-1090); "multiply": the
- * greatest cos(d, b) cos(d, c) / (cos(d, a) + 0.001) with cosines moved to [0, 1] (3CosMul; Levy and Goldberg 2014,
- * https://aclanthology.org/W14-1618). Throws an InputError where a word has no vector.
+ * The words for the place of d in "a is to b as c is to d", the three given ones left out. "add": the
+ * greatest cos(d, b − a + c) over vectors of length 1 (3CosAdd; Mikolov et al. 2013,
+ * https://aclanthology.org/N13-1090); "multiply": the greatest cos(d, b) cos(d, c) / (cos(d, a) + 0.001) with
+ * cosines moved to [0, 1] (3CosMul; Levy and Goldberg 2014, https://aclanthology.org/W14-1618). Throws an
+ * InputError where a word has no vector.
  */
 export function analogyWords(
   index: WordIndex,

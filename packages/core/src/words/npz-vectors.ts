@@ -15,8 +15,9 @@ export const VECTOR_STORAGES = ["float32", "float16", "int8"] as const;
 export type VectorStorage = (typeof VECTOR_STORAGES)[number];
 
 /**
- * The bytes of a NumPy archive of vectors: `words` (UTF-8 with line ends between, uint8), `vectors` [V, D] as float32, float16
- * or int8; with int8 `scales` [V], by which a row is multiplied; where known `counts` [V] float64, `subwords` [B, D] with
+ * The bytes of a NumPy archive of vectors: `words` (UTF-8 with line ends between, uint8), `vectors` [V, D] as
+ * float32, float16 or int8; with int8 `scales` [V], by which a row is multiplied; where known `counts` [V]
+ * float64, `subwords` [B, D] with
  * `subword_scales` [B], and `subword_lengths` [2] int32, the shortest and the longest sequence.
  */
 export function* writeNpzVectors(vectors: WordVectors, storage: VectorStorage): Generator<Uint8Array, void> {
@@ -75,7 +76,10 @@ function stored(
   return [member(name, shape, "int8", bytes), member(scaleName, [rows], "float32", scales)];
 }
 
-/** Rows as bytes from −127 to 127 and what each is to be multiplied by, so that the largest number of a row is 127. */
+/**
+ * Rows as bytes from −127 to 127 and what each is to be multiplied by, so that the largest number of a row is
+ * 127.
+ */
 export function quantised(
   data: Float32Array,
   rows: number,
@@ -102,7 +106,10 @@ const MEMBERS = new Set(
     .map((name) => `${name}.npy`),
 );
 
-/** Vectors from a NumPy archive as `writeNpzVectors` describes it; packed ones (numpy.savez_compressed) are read, too. */
+/**
+ * Vectors from a NumPy archive as `writeNpzVectors` describes it; packed ones (numpy.savez_compressed) are
+ * read, too.
+ */
 export async function readNpzVectors(
   reader: ByteReader,
   size: number | null,

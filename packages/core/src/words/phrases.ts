@@ -69,17 +69,18 @@ export class PairCounter {
 }
 
 /**
- * How much oftener two words follow each other than their own counts would have it: (count(ab) − least) / (count(a) count(b)) · N
- * (Mikolov et al. 2013, https://arxiv.org/abs/1310.4546, formula 6). N, which makes thresholds comparable between corpora, is the
- * number of distinct words and pairs, as in gensim's original scorer.
+ * How much oftener two words follow each other than their own counts would have it: (count(ab) − least) /
+ * (count(a) count(b)) · N (Mikolov et al. 2013, https://arxiv.org/abs/1310.4546, formula 6). N, which makes
+ * thresholds comparable between corpora, is the number of distinct words and pairs, as in gensim's original
+ * scorer.
  */
 export function phraseScore(pair: number, first: number, second: number, least: number, N: number): number {
   return ((pair - least) / (first * second)) * N;
 }
 
 /**
- * Takes a corpus token by token, by number, and gives it back with pairs joined: from left to right, each word in one pair at
- * most. Numbers below 0 stand between texts; they come out as they are.
+ * Takes a corpus token by token, by number, and gives it back with pairs joined: from left to right, each
+ * word in one pair at most. Numbers below 0 stand between texts; they come out as they are.
  */
 export class PhraseJoiner {
   #held = -1;

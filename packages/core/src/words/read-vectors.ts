@@ -9,7 +9,8 @@ import { readTextVectors } from "./text-vectors.ts";
 const MOST_WORDS = 2 ** 31;
 
 /**
- * Reads word vectors, whatever form they are in: word2vec's text and binary, GloVe's text, fastText's `.vec` and `.bin`, NumPy's
+ * Reads word vectors, whatever form they are in: word2vec's text and binary, GloVe's text, fastText's `.vec`
+ * and `.bin`, NumPy's
  * `.npz`. The form is known by its first bytes, not by the name. Throws an InputError that names the file and the place where
  * something is wrong; what a file promises is believed only as far as its size allows.
  */
@@ -39,7 +40,10 @@ export async function readWordVectors(
   }
 }
 
-/** V and D of a first line that holds two whole numbers and no more; null where it is no such line, which then stays. */
+/**
+ * V and D of a first line that holds two whole numbers and no more; null where it is no such line, which then
+ * stays.
+ */
 async function readHeader(reader: ByteReader): Promise<{ words: number; dimension: number } | null> {
   await reader.has(64);
   const begin = reader.bytes.subarray(reader.at, reader.at + 64);
@@ -54,8 +58,9 @@ async function readHeader(reader: ByteReader): Promise<{ words: number; dimensio
 }
 
 /**
- * Whether what follows the first word is text: up to the line's end there are D fields of printable characters, half of them
- * numbers at least, or as far as one looks nothing but numbers. Four bytes of a float32 seldom look so, and rows have many.
+ * Whether what follows the first word is text: up to the line's end there are D fields of printable
+ * characters, half of them numbers at least, or as far as one looks nothing but numbers. Four bytes of a
+ * float32 seldom look so, and rows have many.
  */
 async function isText(reader: ByteReader, dimension: number): Promise<boolean> {
   await reader.has(4096 + 32 * dimension);

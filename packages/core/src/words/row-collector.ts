@@ -27,8 +27,8 @@ export const LONGEST_WORD = 4096;
 export const LARGEST_DIMENSION = 65_536;
 
 /**
- * Takes rows as they come. Memory is taken for `expected` rows only where `most` of them can lie in the file, and grows
- * otherwise, so that a header that promises too much costs nothing.
+ * Takes rows as they come. Memory is taken for `expected` rows only where `most` of them can lie in the file,
+ * and grows otherwise, so that a header that promises too much costs nothing.
  */
 export class RowCollector {
   readonly dimension: number;

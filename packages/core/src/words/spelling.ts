@@ -25,7 +25,10 @@ export function spelled(word: string): Uint8Array {
   return encoder.encode(word);
 }
 
-/** Throws an InputError that names the first word a file could not give back: one with blanks, or with half a character. */
+/**
+ * Throws an InputError that names the first word a file could not give back: one with blanks, or with half a
+ * character.
+ */
 export function requireWritable(words: readonly string[], where: string): void {
   for (const word of words)
     if (word === "" || /[\s\0]/.test(word) || /[\uD800-\uDFFF]/u.test(word))

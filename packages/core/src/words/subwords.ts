@@ -3,8 +3,9 @@ import { type SubwordShape, subwordBuckets } from "../subword-buckets.ts";
 export { type SubwordShape, subwordBuckets };
 
 /**
- * Vectors of character sequences, as in fastText (Bojanowski et al. 2017, https://arxiv.org/abs/1607.04606): the sequences
- * of `<word>` are hashed into buckets, and a word's vector is the mean of its own and its sequences' vectors.
+ * Vectors of character sequences, as in fastText (Bojanowski et al. 2017, https://arxiv.org/abs/1607.04606):
+ * the sequences of `<word>` are hashed into buckets, and a word's vector is the mean of its own and its
+ * sequences' vectors.
  */
 export interface Subwords extends SubwordShape {
   /** [buckets, D] */

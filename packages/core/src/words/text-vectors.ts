@@ -11,8 +11,9 @@ const LONGEST_NUMBER = 32;
 const LINE_END = 10;
 
 /**
- * Vectors as text, a word and its numbers a line: word2vec's and fastText's `.vec` after a line with V and D (`header`), or
- * GloVe's without one. In GloVe's files a word may hold blanks: the last D fields are the numbers.
+ * Vectors as text, a word and its numbers a line: word2vec's and fastText's `.vec` after a line with V and D
+ * (`header`), or GloVe's without one. In GloVe's files a word may hold blanks: the last D fields are the
+ * numbers.
  */
 export async function readTextVectors(
   reader: ByteReader,
@@ -121,8 +122,8 @@ function endOfWord(bytes: Uint8Array, from: number, end: number, dimension: numb
 const BLOCK = 2 ** 18;
 
 /**
- * The bytes of a text file of vectors, word2vec's with its first line, or GloVe's without. Numbers are the shortest that read
- * back as the same. Throws an InputError where a word cannot stand in such a file.
+ * The bytes of a text file of vectors, word2vec's with its first line, or GloVe's without. Numbers are the
+ * shortest that read back as the same. Throws an InputError where a word cannot stand in such a file.
  */
 export function* writeTextVectors(
   vectors: WordVectors,

@@ -1,6 +1,9 @@
 import { InputError } from "../errors.ts";
 
-/** The words of a corpus that get a vector, the commonest first; of equally common ones in the order of their characters. */
+/**
+ * The words of a corpus that get a vector, the commonest first; of equally common ones in the order of their
+ * characters.
+ */
 export interface Vocabulary {
   readonly words: readonly string[];
   /** How often each is in the corpus [V]. */
@@ -67,8 +70,8 @@ export class WordCounter {
   }
 
   /**
-   * The vocabulary, and for every number that was given the word's row in it, −1 for words without one. Throws an InputError
-   * where no word is common enough.
+   * The vocabulary, and for every number that was given the word's row in it, −1 for words without one.
+   * Throws an InputError where no word is common enough.
    */
   finish(minCount: number, maxWords: number | null): { vocabulary: Vocabulary; rows: Int32Array } {
     const kept = [...this.#numbers]

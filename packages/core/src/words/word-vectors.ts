@@ -31,8 +31,8 @@ export interface WordVectorsParts {
 }
 
 /**
- * Word vectors over the arrays given, which are not copied. Throws an InputError where their extents do not agree or a word
- * occurs twice.
+ * Word vectors over the arrays given, which are not copied. Throws an InputError where their extents do not
+ * agree or a word occurs twice.
  */
 export function wordVectors(parts: WordVectorsParts): WordVectors {
   const { words, dimension, vectors, counts = null, subwords = null } = parts;

@@ -9,7 +9,10 @@ export const VECTOR_FORMATS = ["word2vec-text", "word2vec-binary", "glove", "npz
 /** One of the forms that are written. */
 export type VectorFormat = (typeof VECTOR_FORMATS)[number];
 
-/** The form that a file's name asks for: `.txt` and `.vec`, `.bin`, `.glove`, `.npz`. Throws an InputError for other names. */
+/**
+ * The form that a file's name asks for: `.txt` and `.vec`, `.bin`, `.glove`, `.npz`. Throws an InputError for
+ * other names.
+ */
 export function vectorFormatOf(path: string): VectorFormat {
   const ending = /\.(txt|vec|bin|glove|npz)$/i.exec(path)?.[1]?.toLowerCase();
   if (ending === "txt" || ending === "vec") return "word2vec-text";

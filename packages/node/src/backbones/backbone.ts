@@ -17,8 +17,8 @@ export interface Backbone {
   /** Files the model refers to, by location. */
   readonly externalData: NonNullable<LoadOptions["externalData"]>;
   /**
-   * Of the model file, as `sha256sum` prints it; where tensors lie in other files, of the lines "<sha256>  <file>" for
-   * the model file and then each other one by name. Null for "none".
+   * Of the model file, as `sha256sum` prints it; where tensors lie in other files, of the lines "<sha256>
+   * <file>" for the model file and then each other one by name. Null for "none".
    */
   readonly sha256: string | null;
   /** How the graph takes images; null for other modalities. */
@@ -76,8 +76,8 @@ export interface BackboneOptions {
   /** Asks the hub for a branch's newest commit although the cache has one. */
   readonly refresh?: boolean;
   /**
-   * How pixels are scaled where neither preprocessor_config.json nor config.json says so; see `assumptions`. Left out,
-   * a model without that statement is refused.
+   * How pixels are scaled where neither preprocessor_config.json nor config.json says so; see `assumptions`.
+   * Left out, a model without that statement is refused.
    */
   readonly assume?: Assumption;
   readonly onProgress?: (task: string, done: number, total: number) => void;

@@ -16,9 +16,9 @@ const MAX_MODEL_BYTES = 2 ** 31;
 const MAX_EXTERNAL_BYTES = 2 ** 32;
 
 /**
- * Finds a backbone and reads all that belongs to it. `spec` is a path of an .onnx file or of a folder in the hub's
- * layout, `hf:owner/name[@revision][:file]`, `run:DIR` (a model Graft trained), `builtin:NAME` (one that comes with the
- * package) or `none` (no pretrained network).
+ * Finds a backbone and reads all that belongs to it. `spec` is a path of an .onnx file or of a folder in the
+ * hub's layout, `hf:owner/name[@revision][:file]`, `run:DIR` (a model Graft trained), `builtin:NAME` (one
+ * that comes with the package) or `none` (no pretrained network).
  * Throws an InputError that names what is missing or does not fit, and how to mend it.
  */
 export async function resolveBackbone(spec: string, options: BackboneOptions = {}): Promise<Backbone> {
@@ -175,8 +175,8 @@ async function readModelFiles(files: ModelFiles, file: string, path: string) {
 }
 
 /**
- * Throws an InputError where a link leads external data out of the model's folder: a file from elsewhere must not get at
- * others. The hub's cache links every file to one folder, where the model itself lies too.
+ * Throws an InputError where a link leads external data out of the model's folder: a file from elsewhere must
+ * not get at others. The hub's cache links every file to one folder, where the model itself lies too.
  */
 async function requireInside(
   model: string,

@@ -18,8 +18,8 @@ export interface CheckOptions {
   /** Whether near duplicates are looked for; true when left out. */
   readonly near?: boolean;
   /**
-   * From what similarity two rows are near duplicates: Jaccard index of texts (0.8 when left out), correlation of images
-   * at 32 × 32 pixels in grey (0.99).
+   * From what similarity two rows are near duplicates: Jaccard index of texts (0.8 when left out),
+   * correlation of images at 32 × 32 pixels in grey (0.99).
    */
   readonly similarity?: number;
   readonly onProgress?: (task: string, done: number, total: number) => void;

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import type { CheckReport, Dataset, Row } from "@graft-ml/core";
 
 /**
- * Writes what a check found into a folder: `check.json`, and `duplicates.csv` with a row for every row that has an equal or
- * a near one: number of the group, exact or near, similarity (the least that holds the group together), the row's name,
- * label, part, and its text or the path of its image.
+ * Writes what a check found into a folder: `check.json`, and `duplicates.csv` with a row for every row that
+ * has an equal or a near one: number of the group, exact or near, similarity (the least that holds the group
+ * together), the row's name, label, part, and its text or the path of its image.
  */
 export async function writeCheck(report: CheckReport, dataset: Dataset, folder: string): Promise<string[]> {
   await mkdir(folder, { recursive: true });

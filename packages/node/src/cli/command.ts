@@ -12,7 +12,10 @@ export class UsageError extends Error {
  */
 export interface Command<O extends Options = Options> {
   readonly about: string;
-  /** Names of the operands, in order; one ending in "?" may be left out, one ending in "…" or "…?" takes all that follow. */
+  /**
+   * Names of the operands, in order; one ending in "?" may be left out, one ending in "…" or "…?" takes all
+   * that follow.
+   */
   readonly operands: readonly string[];
   readonly options: O;
   readonly example: string;

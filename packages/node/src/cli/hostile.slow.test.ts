@@ -12,9 +12,9 @@ if (!isBuilt) console.info("cli: not built (npx tsc -b), so hostile files are no
 
 const MIB = 2 ** 20;
 /**
- * Every file here is smaller than 4 MiB, and the smallest message in it takes two bytes, which as an object are some 200: a
- * hundred times as much. What goes beyond that, over what a sound file takes, was allocated because a file said so; the
- * extents claimed here would be 1.5 GiB at the least.
+ * Every file here is smaller than 4 MiB, and the smallest message in it takes two bytes, which as an object
+ * are some 200: a hundred times as much. What goes beyond that, over what a sound file takes, was allocated
+ * because a file said so; the extents claimed here would be 1.5 GiB at the least.
  */
 const ROOM = 256 * MIB;
 

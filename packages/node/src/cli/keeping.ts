@@ -23,8 +23,8 @@ type KeepingFlags = Settings<typeof dataFlags> &
   };
 
 /**
- * A tagger goes on to other tags and keeps those it has: a run with two tasks, `new` and `earlier`. So it is compared with
- * learning the new tags alone, and what was forgotten of the earlier ones is measured.
+ * A tagger goes on to other tags and keeps those it has: a run with two tasks, `new` and `earlier`. So it is
+ * compared with learning the new tags alone, and what was forgotten of the earlier ones is measured.
  */
 export async function trainKeeping(
   data: string,

@@ -6,7 +6,10 @@ import { type Streams, terminal } from "./terminal.ts";
 
 const standard: Streams = { out: process.stdout, err: process.stderr, now: () => performance.now() };
 
-/** Runs one command; returns the exit code: 0 done, 1 the input or the model is at fault, 2 wrong usage, 130 stopped. */
+/**
+ * Runs one command; returns the exit code: 0 done, 1 the input or the model is at fault, 2 wrong usage, 130
+ * stopped.
+ */
 export async function main(argv: readonly string[], streams: Streams = standard): Promise<number> {
   const [name, ...args] = argv;
   const table: Record<string, Command> = commands;

@@ -128,7 +128,10 @@ export function inside(folder: string, file: string): string {
   return folder === "" ? file : `${folder}/${file}`;
 }
 
-/** Refuses a folder whose class folders hold folders of the same names: the level of the classes is then anyone's guess. */
+/**
+ * Refuses a folder whose class folders hold folders of the same names: the level of the classes is then
+ * anyone's guess.
+ */
 export async function requireOneLevel(path: string, name: string, folders: readonly string[]): Promise<void> {
   const inner: string[] = [];
   for (const folder of folders) {

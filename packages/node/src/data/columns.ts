@@ -78,8 +78,9 @@ export function isKnownName(name: string): boolean {
 }
 
 /**
- * Finds the columns: those the settings name, then those with a telling name, then what the cells look like where only
- * one column is left for the part. Throws an InputError that lists the columns where it stays open.
+ * Finds the columns: those the settings name, then those with a telling name, then what the cells look like
+ * where only one column is left for the part. Throws an InputError that lists the columns where it stays
+ * open.
  */
 export function assignColumns(
   name: string,

@@ -97,8 +97,8 @@ function isHan(text: string): boolean {
 const columnsIn = (count: number) => `${count} ${count === 1 ? "column" : "columns"}`;
 
 /**
- * Whether lines are tokens in columns: every line has as many cells as the first, two to twenty, blank lines cut them into
- * sentences of more than one line on average, and the last column holds few different values.
+ * Whether lines are tokens in columns: every line has as many cells as the first, two to twenty, blank lines
+ * cut them into sentences of more than one line on average, and the last column holds few different values.
  */
 export function areColumns(lines: readonly string[]): boolean {
   const whole = lines.slice(0, 4000);

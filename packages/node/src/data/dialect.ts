@@ -17,9 +17,10 @@ const candidates = [",", "\t", ";", "|"];
 type Wishes = Pick<DataSettings, "delimiter" | "header" | "quotes" | "text" | "label" | "image">;
 
 /**
- * How a file of separated values is written, as its first lines show: the delimiter whose first line names columns, else
- * the one that cuts every line into equally many cells. A comma file is quoted; a tab file is, where that reads
- * better (a tab file often holds plain quotes). Null where nothing cuts the lines, so that it is no table.
+ * How a file of separated values is written, as its first lines show: the delimiter whose first line names
+ * columns, else the one that cuts every line into equally many cells. A comma file is quoted; a tab file is,
+ * where that reads better (a tab file often holds plain quotes). Null where nothing cuts the lines, so that
+ * it is no table.
  */
 export function dialectOf(
   lines: readonly string[],
@@ -99,8 +100,8 @@ function namesColumns(cells: readonly string[], settings: Wishes): boolean {
 }
 
 /**
- * Whether the first line names the columns: it holds a known name, or the other cells of its most repetitive column come
- * again and again and its own does not.
+ * Whether the first line names the columns: it holds a known name, or the other cells of its most repetitive
+ * column come again and again and its own does not.
  */
 function hasHeader(lines: readonly string[], delimiter: string, settings: Wishes): boolean {
   const rows = lines.slice(0, 1000).map((line) => cellsOf(line, delimiter));
@@ -125,8 +126,8 @@ function hasHeader(lines: readonly string[], delimiter: string, settings: Wishes
 }
 
 /**
- * Whether quotes enclose cells: reading them so goes wrong in no more lines than taking them as they are. A quote that
- * swallows lines which fit the table by themselves is a plain one.
+ * Whether quotes enclose cells: reading them so goes wrong in no more lines than taking them as they are. A
+ * quote that swallows lines which fit the table by themselves is a plain one.
  */
 function areQuoted(lines: readonly string[], delimiter: string): boolean {
   if (!lines.some((line) => line.includes('"'))) return true;

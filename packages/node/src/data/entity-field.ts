@@ -1,9 +1,10 @@
 import type { Span } from "@graft-ml/core";
 
 /**
- * The spans of `Entity=` in the last field of each token of a sentence (https://universaldependencies.org/misc.html): an
- * opening "(id-type-…", a closing "id)", or both at once. Nested ones are thinned to the outermost or the innermost, since
- * tags hold one span a token; what goes on into another sentence ends with this one. `header` is the document's
+ * The spans of `Entity=` in the last field of each token of a sentence
+ * (https://universaldependencies.org/misc.html): an opening "(id-type-…", a closing "id)", or both at once.
+ * Nested ones are thinned to the outermost or the innermost, since tags hold one span a token; what goes on
+ * into another sentence ends with this one. `header` is the document's
  * `global.Entity`, which says at what place the type stands; the second where there is none.
  */
 export function entitySpans(

@@ -10,8 +10,8 @@ export interface Source {
 }
 
 /**
- * A way data lie in files. A new one: one file with an export of this shape and a line in `formats.ts`; what recognises
- * it stands in `recognise.ts`.
+ * A way data lie in files. A new one: one file with an export of this shape and a line in `formats.ts`; what
+ * recognises it stands in `recognise.ts`.
  */
 export interface Format {
   readonly about: string;

@@ -79,8 +79,9 @@ export function idxSplit(name: string): "train" | "test" | null {
 }
 
 /**
- * Reads an IDX file (http://yann.lecun.com/exdb/mnist/: two zero bytes, type, number of dimensions, big-endian extents,
- * data) to its end, so that a header that lies about the length is found; keeps the data where asked to.
+ * Reads an IDX file (http://yann.lecun.com/exdb/mnist/: two zero bytes, type, number of dimensions,
+ * big-endian extents, data) to its end, so that a header that lies about the length is found; keeps the data
+ * where asked to.
  */
 async function scanIdx(path: string, name: string, keep: boolean) {
   let head = Buffer.alloc(0);

@@ -38,8 +38,8 @@ export const lines: Format = {
 };
 
 /**
- * Whether lines start with labels: each has a first word and a text, and the first words are few and come again (or are
- * marked as labels).
+ * Whether lines start with labels: each has a first word and a text, and the first words are few and come
+ * again (or are marked as labels).
  */
 export function startWithLabels(texts: readonly string[]): boolean {
   const filled = texts.filter((text) => text.trim() !== "");

@@ -19,9 +19,10 @@ const MOST_HIGH = 0.25;
 const LONGEST_RUN = 3;
 
 /**
- * Whether a file is text of Western Europe from before UTF-8, which can be told safely: no line with letters beyond ASCII
- * is UTF-8, no byte is without a character, and such bytes are few and stand between ASCII letters. Null otherwise: a
- * UTF-8 file with damaged lines, Cyrillic or Chinese in an encoding of their own are for a person to name.
+ * Whether a file is text of Western Europe from before UTF-8, which can be told safely: no line with letters
+ * beyond ASCII is UTF-8, no byte is without a character, and such bytes are few and stand between ASCII
+ * letters. Null otherwise: a UTF-8 file with damaged lines, Cyrillic or Chinese in an encoding of their own
+ * are for a person to name.
  */
 export async function legacyEncoding(path: string, name: string): Promise<Legacy | null> {
   const evidence = gather();

@@ -5,8 +5,9 @@ import { fileError, limits, type Report } from "./format.ts";
 import { legacyEncoding, legacyNote } from "./legacy.ts";
 
 /**
- * Consecutive lines of a file. Lines end in \n alone (a \r before it stays), so that a text holding U+0085 or U+2028 is
- * not torn apart. `problems` says of lines, by position in `texts`, why they could not be read; their text is "".
+ * Consecutive lines of a file. Lines end in \n alone (a \r before it stays), so that a text holding U+0085 or
+ * U+2028 is not torn apart. `problems` says of lines, by position in `texts`, why they could not be read;
+ * their text is "".
  */
 export interface Lines {
   /** Number of the first line, from 1. */
@@ -16,8 +17,9 @@ export interface Lines {
 }
 
 /**
- * The lines of a text file, in blocks of about 1 MiB, decoded strictly: UTF-8 unless `encoding` or a byte-order mark says
- * otherwise, or the file is windows-1252 throughout (`legacyEncoding`), which is noted. Throws an InputError where the file is empty, cannot be read, or has a line beyond the limit.
+ * The lines of a text file, in blocks of about 1 MiB, decoded strictly: UTF-8 unless `encoding` or a
+ * byte-order mark says otherwise, or the file is windows-1252 throughout (`legacyEncoding`), which is noted.
+ * Throws an InputError where the file is empty, cannot be read, or has a line beyond the limit.
  */
 export async function* readLines(
   path: string,

@@ -28,7 +28,10 @@ export async function listFolder(path: string, name: string): Promise<Listing> {
   return { folders: folders.sort(naturalCompare), files: files.sort(naturalCompare) };
 }
 
-/** Every file under a folder as a path relative to it, with "/", in natural order; a link back up is followed once. */
+/**
+ * Every file under a folder as a path relative to it, with "/", in natural order; a link back up is followed
+ * once.
+ */
 export async function* filesUnder(path: string, name: string): AsyncGenerator<string, void> {
   yield* walk(path, name, "", new Set(), 0);
 }

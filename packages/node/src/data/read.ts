@@ -19,11 +19,11 @@ export interface ReadOptions extends Partial<Omit<DataSettings, "classes">> {
 }
 
 /**
- * Reads a labelled data set: a folder of class folders (train/, val/, test/ above them if there), a CSV, TSV, JSONL or
- * Parquet table, lines that start with a label, a file a class, MNIST-style IDX files, or tagged tokens (CoNLL columns,
- * CoNLL-U, JSONL with tokens or character spans); any of them gzipped. Images stay
- * in their files. Throws an InputError that names file, row and value at the first bad row, or with `onError: "skip"`
- * lists bad rows in `skipped`.
+ * Reads a labelled data set: a folder of class folders (train/, val/, test/ above them if there), a CSV, TSV,
+ * JSONL or Parquet table, lines that start with a label, a file a class, MNIST-style IDX files, or tagged
+ * tokens (CoNLL columns, CoNLL-U, JSONL with tokens or character spans); any of them gzipped. Images stay in
+ * their files. Throws an InputError that names file, row and value at the first bad row, or with `onError:
+ * "skip"` lists bad rows in `skipped`.
  */
 export async function readDataset(path: string, options: ReadOptions = {}): Promise<Dataset> {
   const { labels = "required", signal = null, classes, ...rest } = options;

@@ -55,8 +55,8 @@ const besideData =
   /^(readme|licen[cs]e|notice|source|citation|authors|changelog|data-description)\b|\.(md|rst|pdf|html?|py|sh|ipynb|json|ya?ml|sha256|md5|toml)$/i;
 
 /**
- * What lies at a path, as sources to be read one after the other. Throws an InputError that says what was found and what
- * is read where it is nothing known, or could be two things.
+ * What lies at a path, as sources to be read one after the other. Throws an InputError that says what was
+ * found and what is read where it is nothing known, or could be two things.
  */
 export async function recognise(
   path: string,

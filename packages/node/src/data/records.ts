@@ -5,12 +5,16 @@ export interface Dialect {
   readonly delimiter: string;
   /** Whether the first record names the columns. */
   readonly header: boolean;
-  /** Whether a cell that starts with " goes on to the next lone ", doubled ones inside standing for one (RFC 4180). */
+  /**
+   * Whether a cell that starts with " goes on to the next lone ", doubled ones inside standing for one (RFC
+   * 4180).
+   */
   readonly quoted: boolean;
 }
 
 /**
- * One record of a table. `row` counts records from 1 with the header and blank lines among them, as a spreadsheet does;
+ * One record of a table. `row` counts records from 1 with the header and blank lines among them, as a
+ * spreadsheet does;
  * `line` is the line of the file it starts on. A record with a problem has no cells.
  */
 export interface TableRecord {
@@ -36,8 +40,8 @@ interface OpenRecord {
 }
 
 /**
- * Takes lines, gives records; blank lines are passed over. After a broken quote reading goes on with the next line, so
- * one bad row costs no other.
+ * Takes lines, gives records; blank lines are passed over. After a broken quote reading goes on with the next
+ * line, so one bad row costs no other.
  */
 export function recordReader(dialect: Dialect) {
   let row = 0;

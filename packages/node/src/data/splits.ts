@@ -11,7 +11,10 @@ const words: Readonly<Record<string, Split>> = {
   testing: "test",
 };
 
-/** The part a word stands for (train, training, val, valid, validation, dev, test, testing), in any case; null for others. */
+/**
+ * The part a word stands for (train, training, val, valid, validation, dev, test, testing), in any case; null
+ * for others.
+ */
 export function splitOf(word: string): Split | null {
   const plain = word.trim().toLowerCase();
   return Object.hasOwn(words, plain) ? words[plain]! : null;

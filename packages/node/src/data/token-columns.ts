@@ -10,8 +10,8 @@ export interface TokenColumns {
 }
 
 /**
- * What `--column` says: NAME=INDEX|field, several with commas between. Throws an InputError for another name than token or
- * tag, and for a column 0.
+ * What `--column` says: NAME=INDEX|field, several with commas between. Throws an InputError for another name
+ * than token or tag, and for a column 0.
  */
 export function tokenColumns(text: string | null): TokenColumns {
   const found: { token: Column | null; tag: Column | null } = { token: null, tag: null };

@@ -37,10 +37,10 @@ export interface ComputeOptions<W extends Wanted> {
 const AHEAD = 2;
 
 /**
- * Runs a network over rows, batch by batch: the one way from raw inputs to outputs, in extraction, training, prediction and
- * verification alike. The next two batches are decoded while others run, one more than there are lanes, and no more than
- * these are in memory. Every batch is filled up to `batchSize` rows and holds inputs of one extent, so that a row's numbers
- * do not depend on which others are computed with it.
+ * Runs a network over rows, batch by batch: the one way from raw inputs to outputs, in extraction, training,
+ * prediction and verification alike. The next two batches are decoded while others run, one more than there
+ * are lanes, and no more than these are in memory. Every batch is filled up to `batchSize` rows and holds
+ * inputs of one extent, so that a row's numbers do not depend on which others are computed with it.
  */
 export async function compute<W extends Wanted>(
   wanted: readonly W[],

@@ -70,10 +70,11 @@ const SEGMENT_MS = 2000;
 const VERSION = 1;
 
 /**
- * Features of rows at one layer of a network. Rows stream through: decoding overlaps with the network, and memory holds a
- * few batches whatever the number of rows. What is computed is kept by the content of the row, the preprocessing, the
- * network and the layer, so a second call reads, a changed pixel computes that row, and a killed call goes on where it was,
- * with the same bytes at the end. Throws an InputError that names the row at fault.
+ * Features of rows at one layer of a network. Rows stream through: decoding overlaps with the network, and
+ * memory holds a few batches whatever the number of rows. What is computed is kept by the content of the row,
+ * the preprocessing, the network and the layer, so a second call reads, a changed pixel computes that row,
+ * and a killed call goes on where it was, with the same bytes at the end. Throws an InputError that names the
+ * row at fault.
  */
 export async function extractFeatures(options: ExtractOptions): Promise<ExtractedFeatures> {
   const { rows, onError = "stop", onProgress, signal, output } = options;
@@ -143,8 +144,8 @@ function onlyOutput({ cache, output }: ExtractOptions): boolean {
 }
 
 /**
- * Rows a run of a network where nothing else is asked for. Of images two: a convolutional network's maps of more do not stay
- * in a core's cache (docs/extraction.md has the figures).
+ * Rows a run of a network where nothing else is asked for. Of images two: a convolutional network's maps of
+ * more do not stay in a core's cache (docs/extraction.md has the figures).
  */
 export function batchOf(kind: Preprocessor["kind"]): number {
   return kind === "image" ? 2 : 8;

@@ -23,9 +23,9 @@ let folder: string;
 const COUNT = 300;
 
 /**
- * Extracts the photos in the first argument to the second: with the network in the third, or with raw pixels as features;
- * slowly, so that work is kept (every two seconds) several times before the end and most kills leave something to go on
- * from.
+ * Extracts the photos in the first argument to the second: with the network in the third, or with raw pixels
+ * as features; slowly, so that work is kept (every two seconds) several times before the end and most kills
+ * leave something to go on from.
  */
 const script = `
   const graft = await import(${JSON.stringify(program)});

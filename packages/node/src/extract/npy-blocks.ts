@@ -2,9 +2,9 @@ import { open } from "node:fs/promises";
 import { type FeatureBlocks, InputError, matrix, readNpyHeader } from "@graft-ml/core";
 
 /**
- * Features [N, D] of .npy files (float32, [rows, D] each), one after the other, read block by block as often as asked for:
- * the shards of `graft extract` in order. A block ends where a file does. Throws an InputError that names a file that holds
- * something else or becomes shorter.
+ * Features [N, D] of .npy files (float32, [rows, D] each), one after the other, read block by block as often
+ * as asked for: the shards of `graft extract` in order. A block ends where a file does. Throws an InputError
+ * that names a file that holds something else or becomes shorter.
  */
 export async function npyBlocks(paths: readonly string[]): Promise<FeatureBlocks> {
   if (paths.length === 0) throw new InputError("there is no .npy file to read features from; name one");

@@ -8,9 +8,10 @@ const KEY = 32;
 const OPEN_FILES = 8;
 
 /**
- * Feature rows by content, in a folder: segments of some hundred rows, each a `NAME.npy` [n, D] and a `NAME.keys` of n
- * SHA-256 sums that is written after it. A segment without keys is a leftover of a write that was killed, and ignored.
- * Names are made of the content, so that processes that fill one folder together do no harm to each other.
+ * Feature rows by content, in a folder: segments of some hundred rows, each a `NAME.npy` [n, D] and a
+ * `NAME.keys` of n SHA-256 sums that is written after it. A segment without keys is a leftover of a write
+ * that was killed, and ignored. Names are made of the content, so that processes that fill one folder
+ * together do no harm to each other.
  */
 export interface Segments {
   readonly dimension: number | null;

@@ -3,8 +3,9 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 
 /**
- * The hash a file's content is stored under: its SHA-256 where the repository keeps it in large-file storage, otherwise
- * git's blob hash, SHA-1 of "blob <size>\0" and the content. Lower-case hexadecimal, 64 or 40 digits.
+ * The hash a file's content is stored under: its SHA-256 where the repository keeps it in large-file storage,
+ * otherwise git's blob hash, SHA-1 of "blob <size>\0" and the content. Lower-case hexadecimal, 64 or 40
+ * digits.
  */
 export type ContentHash = string;
 

@@ -9,9 +9,10 @@ import type { HubSettings } from "./settings.ts";
 const MAX_DAMAGED = 3;
 
 /**
- * Brings a file's content to `path`, going on from what is already there, and returns once its hash is right. What
- * arrived stays on disk when this throws or the process dies, so the next call goes on from there. `onBytes` is told how
- * many bytes are there. Throws a HubFailure where the hub fails more than `settings.attempts` times without progress.
+ * Brings a file's content to `path`, going on from what is already there, and returns once its hash is right.
+ * What arrived stays on disk when this throws or the process dies, so the next call goes on from there.
+ * `onBytes` is told how many bytes are there. Throws a HubFailure where the hub fails more than
+ * `settings.attempts` times without progress.
  */
 export async function download(
   settings: HubSettings,

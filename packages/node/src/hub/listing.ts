@@ -74,7 +74,10 @@ export async function cachedListing(folder: string, commit: string): Promise<Lis
   }
 }
 
-/** Writes a small file so that a reader finds the old one or the new one, whole; takes away what a killed writer left. */
+/**
+ * Writes a small file so that a reader finds the old one or the new one, whole; takes away what a killed
+ * writer left.
+ */
 export async function writeWhole(path: string, text: string): Promise<void> {
   const temporary = `${path}.${process.pid}.${randomUUID().slice(0, 8)}.tmp`;
   await writeFile(temporary, text);

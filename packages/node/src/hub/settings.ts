@@ -33,8 +33,9 @@ export interface HubSettings {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Settings as Python's huggingface_hub reads them from the environment: HF_ENDPOINT, HF_HUB_CACHE, HF_HOME, HF_TOKEN,
- * HF_TOKEN_PATH, HF_HUB_OFFLINE, HF_HUB_DOWNLOAD_TIMEOUT (seconds), HF_HUB_DISABLE_SYMLINKS. `given` goes before them.
+ * Settings as Python's huggingface_hub reads them from the environment: HF_ENDPOINT, HF_HUB_CACHE, HF_HOME,
+ * HF_TOKEN, HF_TOKEN_PATH, HF_HUB_OFFLINE, HF_HUB_DOWNLOAD_TIMEOUT (seconds), HF_HUB_DISABLE_SYMLINKS.
+ * `given` goes before them.
  */
 export function hubSettings(
   given: Partial<HubSettings> = {},

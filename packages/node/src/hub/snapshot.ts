@@ -23,11 +23,14 @@ export interface Snapshot {
   /** Bytes of a file, null where only its presence in the cache is known. */
   size(name: string): number | null;
   /**
-   * Paths on disk of the named files, whose content was checked against its hash; those missing are fetched. Throws an
-   * InputError where one can be neither found nor fetched.
+   * Paths on disk of the named files, whose content was checked against its hash; those missing are fetched.
+   * Throws an InputError where one can be neither found nor fetched.
    */
   fetch(names: readonly string[]): Promise<string[]>;
-  /** Makes this commit the one the revision stands for when offline. To be called once all that is needed is there. */
+  /**
+   * Makes this commit the one the revision stands for when offline. To be called once all that is needed is
+   * there.
+   */
   keep(): Promise<void>;
 }
 
@@ -179,7 +182,10 @@ async function fetchOne(
   }
 }
 
-/** Whether the blob is there: a file of the same content in another commit, or fetched by another process meanwhile. */
+/**
+ * Whether the blob is there: a file of the same content in another commit, or fetched by another process
+ * meanwhile.
+ */
 async function hasBlob(blob: string, file: ListedFile, settings: HubSettings): Promise<boolean> {
   try {
     if ((await stat(blob)).size === file.size && (await hasContent(blob, file.hash, settings.signal)))

@@ -8,9 +8,9 @@ export interface WasmFunction {
 }
 
 /**
- * The bytes of a WebAssembly module of these functions over the memory `env.memory`, so that kernels are kept as their
- * instructions and need no tool to build (https://webassembly.github.io/spec/core/binary). Only the instructions listed
- * below are known.
+ * The bytes of a WebAssembly module of these functions over the memory `env.memory`, so that kernels are kept
+ * as their instructions and need no tool to build (https://webassembly.github.io/spec/core/binary). Only the
+ * instructions listed below are known.
  */
 export function assemble(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
   const types = functions.map(({ parameters }) => [0x60, ...vector(parameters.map(() => [I32])), 0]);
@@ -32,7 +32,10 @@ const I32 = 0x7f;
 const V128 = 0x7b;
 const SIMD = 0xfd;
 
-/** What follows an instruction's code: nothing, a block without a result, a number, a local, a place in memory, a lane. */
+/**
+ * What follows an instruction's code: nothing, a block without a result, a number, a local, a place in
+ * memory, a lane.
+ */
 type Operand = "none" | "block" | "depth" | "local" | "constant" | "memory" | "lane";
 
 const instructions: Readonly<Record<string, readonly [code: number, Operand]>> = {

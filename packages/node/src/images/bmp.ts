@@ -9,9 +9,9 @@ export function isBmp(bytes: Uint8Array): boolean {
 const MOST_PIXELS = 2 ** 27;
 
 /**
- * Decodes an uncompressed BMP of 1, 4 or 8 bits with a palette or of 24 or 32 bits, to [height, width, 3] (BITMAPINFOHEADER
- * and its successors, https://learn.microsoft.com/windows/win32/gdi/bitmap-storage). The fourth byte of 32 bits is padding
- * in most files and is left out. Throws an InputError that names the file.
+ * Decodes an uncompressed BMP of 1, 4 or 8 bits with a palette or of 24 or 32 bits, to [height, width, 3]
+ * (BITMAPINFOHEADER and its successors, https://learn.microsoft.com/windows/win32/gdi/bitmap-storage). The
+ * fourth byte of 32 bits is padding in most files and is left out. Throws an InputError that names the file.
  */
 export function decodeBmp(bytes: Uint8Array, name: string): Pixels {
   const refuse = (problem: string): never => {

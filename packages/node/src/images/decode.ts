@@ -8,15 +8,18 @@ import type { Pixels } from "./resample.ts";
 
 /** 134 million pixels: more than any camera, fewer than a decompression bomb. */
 const MOST_PIXELS = 2 ** 27;
-/** From here on an image is reduced while it is decoded, to SMALLEST times the size wanted; Pillow calls it reducing gap. */
+/**
+ * From here on an image is reduced while it is decoded, to SMALLEST times the size wanted; Pillow calls it
+ * reducing gap.
+ */
 const LARGE = 6;
 const SMALLEST = 3;
 
 /**
- * Decodes an image upright (EXIF orientation applied) to 8 bits a channel, as many channels as it has. Colour profiles are
- * not applied, as Pillow does not apply them. `wanted` says to what size it will be resampled: an image at least six times
- * as large both ways is reduced to three times that size on the way, which spares most of the work; it may be asked of an
- * image's size lying and upright. Throws an InputError
+ * Decodes an image upright (EXIF orientation applied) to 8 bits a channel, as many channels as it has. Colour
+ * profiles are not applied, as Pillow does not apply them. `wanted` says to what size it will be resampled:
+ * an image at least six times as large both ways is reduced to three times that size on the way, which spares
+ * most of the work; it may be asked of an image's size lying and upright. Throws an InputError
  * that names the file.
  */
 export async function decode(input: Input, wanted: (size: Size) => Size = (size) => size): Promise<Decoded> {

@@ -44,7 +44,8 @@ describe("the numbers are those of transformers over Pillow", async () => {
     let largest = 0;
     for (const [i, value] of expected.entries())
       largest = Math.max(largest, Math.abs(value - (x!.data as Float32Array)[i]!));
-    // Bit for bit, but for images reduced while they are decoded: at most 4 of 255 here, in a pattern of 3 × 4 pixels.
+    // Bit for bit, but for images reduced while they are decoded: at most 4 of 255 here, in a pattern of 3 ×
+    // 4 pixels.
     expect(largest).toBeLessThanOrEqual(name === "large.jpg" ? (2 * 4.001) / 255 : 0);
   });
 });

@@ -7,8 +7,9 @@ export interface JpegFrame {
 }
 
 /**
- * The frame of a JPEG, as it is stored and not yet turned upright (ITU-T T.81, annex B, https://www.w3.org/Graphics/JPEG);
- * null where the bytes are no JPEG or the header is not plain: then a decoder has to be asked.
+ * The frame of a JPEG, as it is stored and not yet turned upright (ITU-T T.81, annex B,
+ * https://www.w3.org/Graphics/JPEG); null where the bytes are no JPEG or the header is not plain: then a
+ * decoder has to be asked.
  */
 export function jpegFrame(bytes: Uint8Array): JpegFrame | null {
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return null;

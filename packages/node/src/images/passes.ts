@@ -24,9 +24,9 @@ export interface TwoPasses {
 }
 
 /**
- * Both passes of a resampling, columns first, to [down, across, 3]: every value is the sum of bytes times weights, rounded
- * and clamped to a byte after each pass. In WebAssembly with four sums at once, five times as fast as a loop in JavaScript;
- * the arithmetic is of whole numbers, so the result is the same.
+ * Both passes of a resampling, columns first, to [down, across, 3]: every value is the sum of bytes times
+ * weights, rounded and clamped to a byte after each pass. In WebAssembly with four sums at once, five times
+ * as fast as a loop in JavaScript; the arithmetic is of whole numbers, so the result is the same.
  */
 export function twoPasses({ data, width, height, across, down }: TwoPasses): Uint8Array {
   const columns = across.starts.length;

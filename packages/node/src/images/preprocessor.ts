@@ -21,8 +21,8 @@ const VERSION = 2;
 const IN_FLIGHT = 4;
 
 /**
- * Feeds images as preprocessor_config.json says, with the numbers that transformers' image processors over Pillow make.
- * Throws an InputError where the file asks for what is not supported.
+ * Feeds images as preprocessor_config.json says, with the numbers that transformers' image processors over
+ * Pillow make. Throws an InputError where the file asks for what is not supported.
  */
 export function imagePreprocessor({ config, input, dtype = "float32" }: ImagePreprocessing): Preprocessor {
   const settings = imageSettings(config, input);
@@ -174,7 +174,10 @@ function padded(image: Pixels, window: Window): Pixels {
   return { width, height, channels, data };
 }
 
-/** One or three channels: alpha over the background, grey by ITU-R 601 in Pillow's fixed point, inverted where asked. */
+/**
+ * One or three channels: alpha over the background, grey by ITU-R 601 in Pillow's fixed point, inverted where
+ * asked.
+ */
 function coloured(source: Pixels, { channels, invert, background }: ImageSettings): Pixels {
   const from = source.channels;
   if (from === channels && !invert) return source;

@@ -18,8 +18,8 @@ const MOST_FILES = 3;
 const MOST_BYTES = 2 ** 31 - 1;
 
 /**
- * The bytes of an uncompressed image inside a file, [height, width, channels]. Files are read and unpacked once and the
- * last three are kept; a view of that memory is given, which must not be changed.
+ * The bytes of an uncompressed image inside a file, [height, width, channels]. Files are read and unpacked
+ * once and the last three are kept; a view of that memory is given, which must not be changed.
  */
 export async function readRawImage(input: Extract<Input, { kind: "raw" }>): Promise<Uint8Array> {
   const { path, offset, height, width, channels } = input;

@@ -47,11 +47,12 @@ function cubic(x: number): number {
 }
 
 /**
- * An image at another size, [height, width, channels], of which only `window` is computed. The numbers are those of
- * Pillow's `Image.resize` on 8-bit images to the last bit (libImaging/Resample.c: two passes, rows first, with weights in
- * fixed point of 22 bits and 8 bits in between), which is what most networks were trained on. Pillow 13 takes columns first
- * where the height shrinks much more than the width (https://github.com/python-pillow/Pillow/pull/9549); pixels of such
- * images then differ from those here, and from Pillow 12's, by one of 255.
+ * An image at another size, [height, width, channels], of which only `window` is computed. The numbers are
+ * those of Pillow's `Image.resize` on 8-bit images to the last bit (libImaging/Resample.c: two passes, rows
+ * first, with weights in fixed point of 22 bits and 8 bits in between), which is what most networks were
+ * trained on. Pillow 13 takes columns first where the height shrinks much more than the width
+ * (https://github.com/python-pillow/Pillow/pull/9549); pixels of such images then differ from those here, and
+ * from Pillow 12's, by one of 255.
  */
 export function resample(
   source: Pixels,

@@ -46,9 +46,9 @@ const KNOWN = [
 const BICUBIC = /^(CLIP|DeiT|Bit|Levit|Siglip|Blip|ChineseCLIP|PoolFormer)/i;
 
 /**
- * Reads preprocessor_config.json with the meaning that transformers' image processors give it. A `size` that is one number
- * is the shorter side where a centre crop follows, else both sides. Throws an InputError that names the key where a value
- * is missing, contradictory or of a kind that is not supported.
+ * Reads preprocessor_config.json with the meaning that transformers' image processors give it. A `size` that
+ * is one number is the shorter side where a centre crop follows, else both sides. Throws an InputError that
+ * names the key where a value is missing, contradictory or of a kind that is not supported.
  */
 export function imageSettings(config: JsonObject, input: ImageInput): ImageSettings {
   const type = String(config.image_processor_type ?? config.feature_extractor_type ?? "");

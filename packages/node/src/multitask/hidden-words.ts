@@ -4,8 +4,9 @@ import { overSentences } from "./sentence-trunk.ts";
 import { onSentences, tokenLossScorer, tokenTask } from "./token-task.ts";
 
 /**
- * Hidden words from those around them over a tagger's trunk: of a share of the tokens nothing is shown, neither word nor
- * vector, affixes or characters, and the head says which of the commonest words stands there.
+ * Hidden words from those around them over a tagger's trunk: of a share of the tokens nothing is shown,
+ * neither word nor vector, affixes or characters, and the head says which of the commonest words stands
+ * there.
  */
 export function hiddenWords(context: KindContext): OpenTask {
   const { name, layer, settings, rows, trained, random } = context;

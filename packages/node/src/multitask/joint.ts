@@ -71,9 +71,9 @@ export interface JointResult {
 }
 
 /**
- * Trains tasks over one trunk with AdamW, warm-up and a linear descent, and keeps the epoch with the least loss on held-out
- * rows: the mean over the tasks with labels of each one's loss over that of its best blind guess. One task alone is trained
- * by the same lines, so that what is compared is the company.
+ * Trains tasks over one trunk with AdamW, warm-up and a linear descent, and keeps the epoch with the least
+ * loss on held-out rows: the mean over the tasks with labels of each one's loss over that of its best blind
+ * guess. One task alone is trained by the same lines, so that what is compared is the company.
  */
 export async function trainJointly(
   name: string,

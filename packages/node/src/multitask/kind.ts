@@ -50,7 +50,10 @@ export interface KindContext {
 
 /** A task with its head on the trunk. */
 export interface OpenTask {
-  /** Trunk and head; what the head learns is called `heads.TASK.…`. Output 0 is what the artefact gives for the task. */
+  /**
+   * Trunk and head; what the head learns is called `heads.TASK.…`. Output 0 is what the artefact gives for
+   * the task.
+   */
   readonly model: Model;
   /** The network as it is trained, where that differs: it masks states, and takes rows of vectors. */
   readonly training?: Model;

@@ -9,8 +9,8 @@ export interface MultitaskMetrics {
   /** Tasks without labels, which only helped. */
   readonly auxiliary: Readonly<Record<string, AuxiliaryMetrics>>;
   /**
-   * Mean relative gain in the tasks' own measures over training alone, in percent (Maninis et al. 2019); null where nothing
-   * was trained alone.
+   * Mean relative gain in the tasks' own measures over training alone, in percent (Maninis et al. 2019); null
+   * where nothing was trained alone.
    */
   readonly deltaP: number | null;
   readonly affinity: Affinity | null;
@@ -43,16 +43,22 @@ export interface TaskMetrics {
   readonly measure: "accuracy" | "accuracy by token" | "F1 of spans";
   /** Scores of the network that was kept. */
   readonly test: Scores | TaggingTest;
-  /** The joint network on the same rows, and the task trained alone, by that measure; null where that was left out. */
+  /**
+   * The joint network on the same rows, and the task trained alone, by that measure; null where that was left
+   * out.
+   */
   readonly joint: number;
   readonly alone: number | null;
   readonly aloneInterval: Interval | null;
   /**
-   * Of a task that is kept (`gain.against` is "before", and `alone` what the earlier tagger gives): what its head gives over
-   * the trunk after it learnt another task alone.
+   * Of a task that is kept (`gain.against` is "before", and `alone` what the earlier tagger gives): what its
+   * head gives over the trunk after it learnt another task alone.
    */
   readonly unkept: number | null;
-  /** Joint less alone on the same test rows, its interval and the verdict; no exact test where sentences are drawn anew. */
+  /**
+   * Joint less alone on the same test rows, its interval and the verdict; no exact test where sentences are
+   * drawn anew.
+   */
   readonly gain:
     | (Pick<TransferVerdict, "verdict" | "gain" | "interval" | "against"> & {
         readonly pValue: number | null;

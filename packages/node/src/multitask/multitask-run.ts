@@ -69,9 +69,10 @@ export interface MultitaskRun {
 }
 
 /**
- * Trains the tasks of a TASKS.json (its path, or what `tasksFile` made) over one trunk, each alone beside it with the same care, and writes RUN: one network with an
- * output for each task, what company was worth to each with paired intervals, and a report. Nothing is chosen on test rows.
- * Killed at any moment, the same call makes the same model. Throws an InputError that names the task at fault.
+ * Trains the tasks of a TASKS.json (its path, or what `tasksFile` made) over one trunk, each alone beside it
+ * with the same care, and writes RUN: one network with an output for each task, what company was worth to
+ * each with paired intervals, and a report. Nothing is chosen on test rows. Killed at any moment, the same
+ * call makes the same model. Throws an InputError that names the task at fault.
  */
 export async function multitaskRun(
   tasks: string | TasksFile,

@@ -48,7 +48,10 @@ function safeChoice({ joint, alone }: MultitaskOutcome, name: string): "joint" |
   return single && single.held.get(name)! < joint.held.get(name)! ? "alone" : "joint";
 }
 
-/** A task's network whose first output is called after the task; others have the last part of their own name behind it. */
+/**
+ * A task's network whose first output is called after the task; others have the last part of their own name
+ * behind it.
+ */
 function part(model: Model, name: string): MergedPart {
   const [first, ...others] = model.graph.outputs.map((output) => output.name);
   const named = others.map((own) => [

@@ -20,8 +20,8 @@ export interface TaskInputs extends RowInputs {
 const MOST = 64;
 
 /**
- * Sentences as a tagger's trunk takes them. In an epoch words are hidden as rare ones are met and states are masked; the
- * same rows and epoch give the same bytes.
+ * Sentences as a tagger's trunk takes them. In an epoch words are hidden as rare ones are met and states are
+ * masked; the same rows and epoch give the same bytes.
  */
 export function sentenceInputs(
   rows: readonly Row[],

@@ -46,9 +46,9 @@ export interface TaskDataOptions {
 }
 
 /**
- * Reads every task's rows. What one task is tested on, no other is trained on: the network is one, so a row that it saw for
- * another task would be no news. Tasks that read one file are tested on the same rows. Throws an InputError that names the
- * task.
+ * Reads every task's rows. What one task is tested on, no other is trained on: the network is one, so a row
+ * that it saw for another task would be no news. Tasks that read one file are tested on the same rows. Throws
+ * an InputError that names the task.
  */
 export async function readTasks(specs: readonly TaskSpec[], options: TaskDataOptions): Promise<TaskData[]> {
   const labelled: Parts[] = [];
@@ -116,7 +116,10 @@ async function taggedParts(spec: TaskSpec, { seed, signal }: TaskDataOptions): P
   return { spec, dataset: read, train, held, test, notes: [...(read.notes ?? []), ...notes] };
 }
 
-/** Sentences that keep earlier tags: those of the other tasks, which the earlier tagger tags, and earlier ones with theirs. */
+/**
+ * Sentences that keep earlier tags: those of the other tasks, which the earlier tagger tags, and earlier ones
+ * with theirs.
+ */
 async function keptParts(
   spec: TaskSpec,
   options: TaskDataOptions,

@@ -11,8 +11,8 @@ export interface TokenRows {
 const OPSET = 17;
 
 /**
- * A row of numbers for each token, at a layer of shape [batch, sequence, D] or [batch, D, sequence]; the last one where none is
- * named. Throws an InputError where the layer has no rows for tokens.
+ * A row of numbers for each token, at a layer of shape [batch, sequence, D] or [batch, D, sequence]; the last
+ * one where none is named. Throws an InputError where the layer has no rows for tokens.
  */
 export function tokenRows(trunk: Model, layer: string | null): TokenRows {
   const layers = listLayers(trunk).filter(({ shape }) => axisOf(shape) !== null);

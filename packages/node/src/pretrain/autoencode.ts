@@ -24,8 +24,8 @@ export const autoencode: Objective = {
 };
 
 /**
- * An image from the features of a damaged copy (Vincent et al. 2008, https://doi.org/10.1145/1390156.1390294): noise is
- * added and squares are hidden.
+ * An image from the features of a damaged copy (Vincent et al. 2008,
+ * https://doi.org/10.1145/1390156.1390294): noise is added and squares are hidden.
  */
 export const denoise: Objective = {
   about: "images from the features of copies with noise and hidden squares, by mean squared error",
@@ -95,8 +95,8 @@ function reconstruction(context: TaskContext, damage: Damage | null): Pretrainin
 }
 
 /**
- * The network with a decoder behind its features [batch, D]: a product to a small map, then transposed convolutions, each
- * of twice the side. One output, `reconstruction` [batch, channels · height · width].
+ * The network with a decoder behind its features [batch, D]: a product to a small map, then transposed
+ * convolutions, each of twice the side. One output, `reconstruction` [batch, channels · height · width].
  */
 function withDecoder(model: Model, shape: ImageShape, random: Random): Model {
   const copy = cloneModel(model);

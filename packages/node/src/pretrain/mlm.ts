@@ -14,8 +14,9 @@ import { SPECIAL_TOKENS } from "../texts/index.ts";
 import type { Objective, PretrainingTask, TaskContext } from "./task.ts";
 
 /**
- * Tokens from those around them (Devlin et al. 2019, section 3.1, https://arxiv.org/abs/1810.04805): of the tokens to be
- * guessed 80 % are hidden, 10 % replaced by others and 10 % left. The output is tied to the embeddings.
+ * Tokens from those around them (Devlin et al. 2019, section 3.1, https://arxiv.org/abs/1810.04805): of the
+ * tokens to be guessed 80 % are hidden, 10 % replaced by others and 10 % left. The output is tied to the
+ * embeddings.
  */
 export const mlm: Objective = {
   about: "hidden tokens of texts from those around them, by cross-entropy over the whole vocabulary",

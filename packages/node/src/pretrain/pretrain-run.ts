@@ -52,9 +52,10 @@ export interface PretrainedRun {
 }
 
 /**
- * Trains an architecture from nothing to be a backbone (`run:DIR`). With labels that is `trainRun` without a backbone;
- * otherwise the network learns by an objective that needs none, on all rows but those `trainRun` would test on with the same
- * seed. Killed at any moment, the same call makes the same model. Throws an InputError for data or settings at fault.
+ * Trains an architecture from nothing to be a backbone (`run:DIR`). With labels that is `trainRun` without a
+ * backbone; otherwise the network learns by an objective that needs none, on all rows but those `trainRun`
+ * would test on with the same seed. Killed at any moment, the same call makes the same model. Throws an
+ * InputError for data or settings at fault.
  */
 export async function pretrainRun(dataset: Dataset, options: PretrainRunOptions): Promise<PretrainedRun> {
   const { objective = "supervised" } = options;

@@ -198,7 +198,8 @@ describe("pretraining texts without labels", () => {
     const { features } = await network.features(texts(3).rows);
     expect([features.rows, features.columns]).toEqual([3, 16]);
 
-    // Weights mean nothing without their vocabulary: other texts are split by the tokenizer the weights were learnt with.
+    // Weights mean nothing without their vocabulary: other texts are split by the tokenizer the weights were
+    // learnt with.
     const others = {
       ...texts(10),
       rows: texts(10).rows.map((row, i) => ({

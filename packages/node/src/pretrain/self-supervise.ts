@@ -53,8 +53,9 @@ export interface SelfSupervised {
 const NAME = "pretraining";
 
 /**
- * Trains every parameter of a task with AdamW, warm-up and a linear descent. Equal options give equal bytes, also when
- * killed and started again with the same checkpoints. Throws an InputError where the loss is no longer a number.
+ * Trains every parameter of a task with AdamW, warm-up and a linear descent. Equal options give equal bytes,
+ * also when killed and started again with the same checkpoints. Throws an InputError where the loss is no
+ * longer a number.
  */
 export async function selfSupervise(options: SelfSupervision): Promise<SelfSupervised> {
   const { task, settings, random, runtime, checkpoints, heldOut, signal } = options;

@@ -26,8 +26,8 @@ export interface PretrainingTask {
   /** Appends the loss of a batch: a mean over what is to be guessed. */
   loss(g: Formula, graph: Graph, input: AddInput): Value;
   /**
-   * All inputs of model and loss for a batch of which `count` rows count. The same rows and epoch give the same bytes;
-   * epoch null gives what held-out rows are scored with.
+   * All inputs of model and loss for a batch of which `count` rows count. The same rows and epoch give the
+   * same bytes; epoch null gives what held-out rows are scored with.
    */
   feeds(rows: Int32Array, count: number, epoch: number | null): Promise<Feeds>;
   /** What the loss measures. */

@@ -21,8 +21,8 @@ export interface UnlabelledOptions {
 const HELD_OUT = 0.1;
 
 /**
- * Labelled rows are held out as `trainRun` would with the same seed, so that a network pretrained here has seen none of what
- * that tests on; rows without a label are trained on, but for copies of those held out.
+ * Labelled rows are held out as `trainRun` would with the same seed, so that a network pretrained here has
+ * seen none of what that tests on; rows without a label are trained on, but for copies of those held out.
  */
 export async function unlabelledParts(
   dataset: Dataset,

@@ -14,8 +14,9 @@ export interface CardOptions {
 }
 
 /**
- * The README.md of a RUN: a model card in the hub's format (https://huggingface.co/docs/hub/model-cards), YAML front matter
- * with the scores as a model index, then the same in words. Texts of the data are quoted in YAML and escaped in Markdown.
+ * The README.md of a RUN: a model card in the hub's format (https://huggingface.co/docs/hub/model-cards),
+ * YAML front matter with the scores as a model index, then the same in words. Texts of the data are quoted in
+ * YAML and escaped in Markdown.
  */
 export function renderModelCard(run: ReportData, options: CardOptions): string {
   return `---\n${frontMatter(run, options)}---\n\n${body(run, options)}`;

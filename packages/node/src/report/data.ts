@@ -1,8 +1,9 @@
 import type { EmbeddingMap, Interval, RepeatedScores, Scores, TransferVerdict } from "@graft-ml/core";
 
 /**
- * All that the report and the model card show, as plain data: stored as RUN/report.json, so that `graft report RUN` writes
- * the page again. Fractions, not percent. What was not done is null or an empty list, and has no section on the page.
+ * All that the report and the model card show, as plain data: stored as RUN/report.json, so that `graft
+ * report RUN` writes the page again. Fractions, not percent. What was not done is null or an empty list, and
+ * has no section on the page.
  */
 export interface ReportData {
   readonly version: 1;

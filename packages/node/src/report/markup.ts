@@ -34,7 +34,10 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** Text as it may stand in an element or a quoted attribute. Controls, also those that turn the direction, become �. */
+/**
+ * Text as it may stand in an element or a quoted attribute. Controls, also those that turn the direction,
+ * become �.
+ */
 export function escaped(text: string): string {
   return printable(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }

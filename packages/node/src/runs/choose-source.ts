@@ -30,10 +30,10 @@ export interface SourceChoice {
 }
 
 /**
- * The source whose features a logistic head predicts the training rows from best, by log loss in stratified folds; its strength
- * is chosen once for each source, on all these rows, for every fold anew would take five times as long. Of the
- * layers and framings of one backbone the default stays unless another is clearly better: the interval of the paired
- * difference leaves out 0.
+ * The source whose features a logistic head predicts the training rows from best, by log loss in stratified
+ * folds; its strength is chosen once for each source, on all these rows, for every fold anew would take five
+ * times as long. Of the layers and framings of one backbone the default stays unless another is clearly
+ * better: the interval of the paired difference leaves out 0.
  */
 export async function chooseSource(
   candidates: readonly Candidate[],

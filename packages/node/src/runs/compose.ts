@@ -17,9 +17,9 @@ export const modelOutputs = { probabilities: "probabilities", features: "feature
 const OPSET = 17;
 
 /**
- * Trunk and head in one model: its inputs are the trunk's, its outputs `probabilities` [batch, C] and `features`
- * [batch, D]. The trunk has one output, the features. TF-IDF under a linear head has `probabilities` alone: its features,
- * a wide row of zeros a text, are never made (see `gatherTerms`).
+ * Trunk and head in one model: its inputs are the trunk's, its outputs `probabilities` [batch, C] and
+ * `features` [batch, D]. The trunk has one output, the features. TF-IDF under a linear head has
+ * `probabilities` alone: its features, a wide row of zeros a text, are never made (see `gatherTerms`).
  */
 export function composeModel(trunk: Model, classifier: Classifier, version: string): Model {
   const raised = opsetOf(trunk) < OPSET ? raiseOpset(trunk, OPSET) : trunk;

@@ -58,8 +58,8 @@ export interface Repeats {
 }
 
 /**
- * Scores over repeated stratified folds of all rows, the head fitted anew (and its strength chosen anew) in each. Null
- * where a fold would lack a class.
+ * Scores over repeated stratified folds of all rows, the head fitted anew (and its strength chosen anew) in
+ * each. Null where a fold would lack a class.
  */
 export async function crossValidate(
   rows: readonly Row[],

@@ -22,9 +22,10 @@ const RATE = 3e-5;
 const EXPLAINED = 0.95;
 
 /**
- * How much of the network learns, from training rows alone: labels a class say how deep training may go, and how far the
- * target is from the source is read off how much of the labels a probe of the frozen features explains on held-out training
- * rows (1 − log loss / entropy of the labels). Whether training is kept at all is then decided by `fineTune`, on held-out rows.
+ * How much of the network learns, from training rows alone: labels a class say how deep training may go, and
+ * how far the target is from the source is read off how much of the labels a probe of the frozen features
+ * explains on held-out training rows (1 − log loss / entropy of the labels). Whether training is kept at all
+ * is then decided by `fineTune`, on held-out rows.
  */
 export async function decideMethod(stage: Stage, learnt: Learnt): Promise<Decision> {
   const { source, train, trainKeys, extracted, fitting } = learnt;

@@ -16,8 +16,8 @@ export function staysOnDisk(
 }
 
 /**
- * Fits the head named in `options` on features [N, D] of `rows` that are read block by block. Throws an InputError for a
- * head that needs them in memory.
+ * Fits the head named in `options` on features [N, D] of `rows` that are read block by block. Throws an
+ * InputError for a head that needs them in memory.
  */
 export async function fitBlocks(
   features: FeatureBlocks,

@@ -21,8 +21,8 @@ export const runFiles = {
 const UNFINISHED = /\.[0-9a-f]{12}\.part$/;
 
 /**
- * Writes a file whole or not at all: under another name first, flushed to the disk, then renamed. A kill at any moment
- * leaves the old file or the new one.
+ * Writes a file whole or not at all: under another name first, flushed to the disk, then renamed. A kill at
+ * any moment leaves the old file or the new one.
  */
 export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString("hex")}.part`;
@@ -37,8 +37,8 @@ export async function writeWhole(path: string, content: string | Uint8Array): Pr
 }
 
 /**
- * Makes a folder ready to be written to as a RUN. A finished run in it is taken away, of an unfinished one the checkpoints
- * stay, to go on from; anything else that lies there is left alone and refused.
+ * Makes a folder ready to be written to as a RUN. A finished run in it is taken away, of an unfinished one
+ * the checkpoints stay, to go on from; anything else that lies there is left alone and refused.
  */
 export async function prepareRun(path: string): Promise<void> {
   const names = await namesIn(path);

@@ -9,7 +9,10 @@ export interface InferOptions {
   readonly preprocessor: Preprocessor;
   /** Outputs wanted, each [batch, columns] float32. */
   readonly outputs: readonly string[];
-  /** Rows a run; always filled up to this number, so that a row's result does not depend on how many others there are. */
+  /**
+   * Rows a run; always filled up to this number, so that a row's result does not depend on how many others
+   * there are.
+   */
   readonly batchSize: number;
   /** At a row whose input cannot be read: stop, or leave it out and list it. */
   readonly onError?: "fail" | "skip";

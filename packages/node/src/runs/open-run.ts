@@ -60,8 +60,8 @@ export interface Evaluated extends Predicted {
 }
 
 /**
- * Opens a RUN folder; its model must be the one that was written with its config.json. Of a RUN with several tasks, `task`
- * names the one that is wanted.
+ * Opens a RUN folder; its model must be the one that was written with its config.json. Of a RUN with several
+ * tasks, `task` names the one that is wanted.
  */
 export async function openRun(
   folder: string,

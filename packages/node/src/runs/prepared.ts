@@ -30,8 +30,9 @@ export interface PrepareOptions {
 const NEAR_ROWS = 20_000;
 
 /**
- * Splits a data set: equal inputs (images by their bytes) and groups never stand on both sides. Where the parts are made
- * here, near duplicates stay together too; official parts are taken as published, but for equal inputs.
+ * Splits a data set: equal inputs (images by their bytes) and groups never stand on both sides. Where the
+ * parts are made here, near duplicates stay together too; official parts are taken as published, but for
+ * equal inputs.
  */
 export async function prepareData(dataset: Dataset, options: PrepareOptions): Promise<Prepared> {
   const { seed, shots = null, testFraction } = options;

@@ -16,8 +16,8 @@ export interface Golden {
 }
 
 /**
- * One raw input, whole: a text, or the bytes of an image file in base64, with the probabilities [C] expected of it; of a
- * network without classes, its features [D].
+ * One raw input, whole: a text, or the bytes of an image file in base64, with the probabilities [C] expected
+ * of it; of a network without classes, its features [D].
  */
 export interface GoldenRow {
   readonly where: string;
@@ -41,8 +41,8 @@ const LARGEST_FILE = 24 * 1024;
 const COPY_SIDE = 256;
 
 /**
- * Makes golden inputs of up to 32 rows spread evenly over those given; `run` gives the output [n, C] of rows. Features pass
- * within a ten-thousandth of the largest of them.
+ * Makes golden inputs of up to 32 rows spread evenly over those given; `run` gives the output [n, C] of rows.
+ * Features pass within a ten-thousandth of the largest of them.
  */
 export async function makeGolden(
   rows: readonly Row[],

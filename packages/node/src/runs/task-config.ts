@@ -36,7 +36,10 @@ export type TaskConfig = Pick<
   /** The model's file and the output that is the task's. */
   readonly file: string;
   readonly output: string;
-  /** Of a task that tags: its tags as the network has them, its head, and the file with the words it was trained on. */
+  /**
+   * Of a task that tags: its tags as the network has them, its head, and the file with the words it was
+   * trained on.
+   */
   readonly tagger?: Pick<TaggerSpec, "tags" | "scheme" | "head"> & {
     readonly words: string;
     /** Of an encoder of sub-words; a tagger's trunk is what sentences.json says. */
@@ -61,8 +64,8 @@ export function isMultitask(config: unknown): config is MultitaskConfig {
 }
 
 /**
- * The configuration of one task as if it were the RUN's only one. Throws an InputError where no task of that name is there, or
- * where one must be named.
+ * The configuration of one task as if it were the RUN's only one. Throws an InputError where no task of that
+ * name is there, or where one must be named.
  */
 export function taskConfig(
   config: MultitaskConfig,

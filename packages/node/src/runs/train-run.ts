@@ -19,7 +19,10 @@ import { type Written, writeRun } from "./write-run.ts";
 export interface TrainRunOptions {
   /** The RUN folder. */
   readonly output: string;
-  /** One backbone or several to choose from: a path, hf:owner/name, run:DIR, none (the default), or auto, see `defaultBackbones`. */
+  /**
+   * One backbone or several to choose from: a path, hf:owner/name, run:DIR, none (the default), or auto, see
+   * `defaultBackbones`.
+   */
   readonly backbones?: readonly string[];
   /** A network to train from nothing, in place of a backbone; the method is then "scratch". */
   readonly architecture?: ArchitectureChoice | null;
@@ -44,7 +47,10 @@ export interface TrainRunOptions {
   readonly batchSize?: number | null;
   /** Tokens a text is cut to. */
   readonly maxLength?: number | null;
-  /** Bytes of features that are kept in memory, 512 MB where left out; of more, the head learns block by block from disk. */
+  /**
+   * Bytes of features that are kept in memory, 512 MB where left out; of more, the head learns block by block
+   * from disk.
+   */
   readonly featureMemory?: number;
   readonly threads?: number;
   readonly device?: Device;
@@ -73,9 +79,10 @@ export interface TrainedRun extends Written {
 }
 
 /**
- * From labelled rows to a RUN folder: features of a backbone's layer, a head fitted on the training part, one model of
- * both, scores on the test part with intervals and baselines, and a report. Everything is chosen on the training part alone.
- * Killed at any moment, the same call makes the same model. Throws an InputError for data or a backbone at fault.
+ * From labelled rows to a RUN folder: features of a backbone's layer, a head fitted on the training part, one
+ * model of both, scores on the test part with intervals and baselines, and a report. Everything is chosen on
+ * the training part alone. Killed at any moment, the same call makes the same model. Throws an InputError for
+ * data or a backbone at fault.
  */
 export async function trainRun(dataset: Dataset, options: TrainRunOptions): Promise<TrainedRun> {
   const begin = performance.now();

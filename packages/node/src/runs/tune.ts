@@ -6,8 +6,8 @@ import { runFiles } from "./folder.ts";
 import type { Learnt, Stage } from "./learn.ts";
 
 /**
- * Trains the network itself where the method asks for it; the head of `learnt` stays where it does not, or where held-out
- * training rows show no gain.
+ * Trains the network itself where the method asks for it; the head of `learnt` stays where it does not, or
+ * where held-out training rows show no gain.
  */
 export async function tune(stage: Stage, learnt: Learnt): Promise<Learnt> {
   const { options, log } = stage;

@@ -5,8 +5,8 @@ import { openRun } from "./open-run.ts";
 import { type Replay, readGolden, replay } from "./replay.ts";
 
 /**
- * Replays the golden inputs of a RUN through decoding, preprocessing and the network: probabilities, or the features of a
- * network that was pretrained without labels. Of a RUN with several tasks, `task` names one.
+ * Replays the golden inputs of a RUN through decoding, preprocessing and the network: probabilities, or the
+ * features of a network that was pretrained without labels. Of a RUN with several tasks, `task` names one.
  */
 export async function verifyRun(
   folder: string,

@@ -26,8 +26,9 @@ export interface OrtRuntimeOptions {
   /** Lets idle threads wait in a loop: quicker for small models, at the expense of whatever else the machine does. */
   readonly spinning?: boolean;
   /**
-   * For many runs of a forward pass: up to four run at once, each in a thread of its own with its own copy of the model and
-   * its share of `threads`, and none waits in a loop. A run takes longer, all of them together less. On the CPU alone.
+   * For many runs of a forward pass: up to four run at once, each in a thread of its own with its own copy of
+   * the model and its share of `threads`, and none waits in a loop. A run takes longer, all of them together
+   * less. On the CPU alone.
    */
   readonly throughput?: boolean;
 }
@@ -47,10 +48,10 @@ interface Wire {
 }
 
 /**
- * ONNX Runtime in a worker thread of its own, so that a run leaves the event loop free. Feeds are copied into the thread
- * (given away with `transfer`), results are moved out of it. A thread that dies fails every call with its cause. An idle
- * runtime does not keep the process alive; `close` gives its memory back. Throws an InputError that names what is there
- * where `device` is absent.
+ * ONNX Runtime in a worker thread of its own, so that a run leaves the event loop free. Feeds are copied into
+ * the thread (given away with `transfer`), results are moved out of it. A thread that dies fails every call
+ * with its cause. An idle runtime does not keep the process alive; `close` gives its memory back. Throws an
+ * InputError that names what is there where `device` is absent.
  */
 export async function ortRuntime(options: OrtRuntimeOptions = {}): Promise<OrtRuntime> {
   const { device = "cpu", threads = physicalCores(), queue = 2, throughput = false } = options;
@@ -210,7 +211,10 @@ interface Answer {
 
 type TensorArray = Exclude<Tensor["data"], readonly string[]>;
 
-/** Feeds of so many bytes are copied into memory that has been to the thread before: fresh memory takes as long again. */
+/**
+ * Feeds of so many bytes are copied into memory that has been to the thread before: fresh memory takes as
+ * long again.
+ */
 const LARGE = 1 << 20;
 
 /** To copy so many bytes once more takes less time than to move them to another thread. */

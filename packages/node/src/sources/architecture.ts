@@ -68,8 +68,8 @@ export function architectureOf(name: string): Architecture {
 }
 
 /**
- * Builds an architecture for data: images are scaled to the network's side; a tokenizer is made of the training rows, or is
- * the one that the weights of `init` were trained with.
+ * Builds an architecture for data: images are scaled to the network's side; a tokenizer is made of the
+ * training rows, or is the one that the weights of `init` were trained with.
  * Throws an InputError where the architecture takes something else, or where `init` lacks weights.
  */
 export async function openArchitecture(options: ArchitectureOptions): Promise<OpenedArchitecture> {
@@ -152,7 +152,10 @@ async function wordTableOf(
   return await openWordTable(vectors, texts, maxLength);
 }
 
-/** Throws an InputError that names the first row whose text is empty; images tell their file when they are decoded. */
+/**
+ * Throws an InputError that names the first row whose text is empty; images tell their file when they are
+ * decoded.
+ */
 export function requireTexts(rows: readonly Row[]): void {
   const blank = rows.find(({ input }) => input.kind === "text" && input.text.trim() === "");
   if (blank) throw new InputError(`${blank.where}: the text is empty; write one or leave the row out`);

@@ -1,7 +1,10 @@
 import type { Row } from "@graft-ml/core";
 import { builtinVectors } from "./vectors.ts";
 
-/** Training rows beyond which vectors are not tried by themselves: TF-IDF is then the better choice nearly always, and the quick one. */
+/**
+ * Training rows beyond which vectors are not tried by themselves: TF-IDF is then the better choice nearly
+ * always, and the quick one.
+ */
 const MANY = 3000;
 /** Share of Chinese signs among letters from which on texts count as Chinese. */
 const CHINESE = 0.3;
@@ -15,8 +18,8 @@ export interface DefaultBackbone {
 }
 
 /**
- * The backbones that "auto" stands for, to choose from on training rows: of up to 3000 texts the plain mean of the vectors that come
- * with the package for their script, and none; of more texts and of images none.
+ * The backbones that "auto" stands for, to choose from on training rows: of up to 3000 texts the plain mean
+ * of the vectors that come with the package for their script, and none; of more texts and of images none.
  */
 export function defaultBackbones(modality: "image" | "text", training: readonly Row[]): DefaultBackbone[] {
   const none = { spec: "none", layer: null };

@@ -1,8 +1,9 @@
 import type { Json, JsonObject } from "../backbones/json.ts";
 
 /**
- * Which part of an image a network sees. "stated": as preprocessor_config.json says; "crop": where that squeezes the whole
- * image into the network's size, the centre of the image in its own proportions instead; "auto": both, to choose from.
+ * Which part of an image a network sees. "stated": as preprocessor_config.json says; "crop": where that
+ * squeezes the whole image into the network's size, the centre of the image in its own proportions instead;
+ * "auto": both, to choose from.
  */
 export type Framing = (typeof FRAMINGS)[number];
 
@@ -13,8 +14,8 @@ export const FRAMINGS = ["stated", "crop", "auto"] as const;
 const MARGIN = 8 / 7;
 
 /**
- * A preprocessor_config.json that cuts the centre out of the image at the size that `config` squeezes all of it into. Null
- * where that one keeps proportions already, or makes no fixed size.
+ * A preprocessor_config.json that cuts the centre out of the image at the size that `config` squeezes all of
+ * it into. Null where that one keeps proportions already, or makes no fixed size.
  */
 export function centreCropped(config: JsonObject): JsonObject | null {
   if (config.do_resize === false || config.do_center_crop === true) return null;

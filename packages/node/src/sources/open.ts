@@ -40,8 +40,9 @@ export async function openSource(spec: string, options: SourceOptions): Promise<
 }
 
 /**
- * The sources to choose from for a spec: one, or with the layer "auto" up to five over the depth of the network, its
- * default layer first; with the framing "auto" each of them with the stated framing and with a crop, stated ones first.
+ * The sources to choose from for a spec: one, or with the layer "auto" up to five over the depth of the
+ * network, its default layer first; with the framing "auto" each of them with the stated framing and with a
+ * crop, stated ones first.
  */
 export async function openSources(spec: string, options: SourceOptions): Promise<Source[]> {
   return await open(spec, options, options.layer === "auto" ? "auto" : [options.layer ?? null]);

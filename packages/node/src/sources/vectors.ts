@@ -52,10 +52,11 @@ export function builtinVectors(name: string): string | null {
 }
 
 /**
- * The sources over word vectors: a text is the mean of its words' vectors. Without a layer there is one for each way to take the
- * mean, to choose from on training rows, the plain one first; a layer `words.mean`, `words.sif` or `words.tfidf` is that way
- * alone. Words of the training rows and the commonest others are kept. Throws an InputError where the file is none, NoWordKnown
- * where no training text holds a word it knows.
+ * The sources over word vectors: a text is the mean of its words' vectors. Without a layer there is one for
+ * each way to take the mean, to choose from on training rows, the plain one first; a layer `words.mean`,
+ * `words.sif` or `words.tfidf` is that way alone. Words of the training rows and the commonest others are
+ * kept. Throws an InputError where the file is none, NoWordKnown where no training text holds a word it
+ * knows.
  */
 export async function vectorSources(
   spec: string,
@@ -200,7 +201,10 @@ function withWordsOf(all: WordVectors, texts: readonly string[], kind: TokenKind
   });
 }
 
-/** The vectors of character sequences that words of the file have; null where it has none, or more than a model should carry. */
+/**
+ * The vectors of character sequences that words of the file have; null where it has none, or more than a
+ * model should carry.
+ */
 function sequencesOf({ words, dimension, subwords }: WordVectors): WordSequences | null {
   if (subwords === null) return null;
   const seen = new Set<number>();

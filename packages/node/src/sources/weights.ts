@@ -24,8 +24,9 @@ export interface Initialised extends Transferred {
 }
 
 /**
- * A copy of a model with the weights that a RUN folder, an .onnx or a .safetensors file has for it, by name and shape.
- * Throws an InputError where the file has none for a parameter that is not allowed to stay as it was drawn.
+ * A copy of a model with the weights that a RUN folder, an .onnx or a .safetensors file has for it, by name
+ * and shape. Throws an InputError where the file has none for a parameter that is not allowed to stay as it
+ * was drawn.
  */
 export async function initialisedFrom(
   path: string,
@@ -47,8 +48,8 @@ export async function initialisedFrom(
 }
 
 /**
- * The tokenizer that lies beside weights. Throws an InputError where there is none: rows of an embedding mean nothing without
- * the vocabulary they were trained with.
+ * The tokenizer that lies beside weights. Throws an InputError where there is none: rows of an embedding mean
+ * nothing without the vocabulary they were trained with.
  */
 export async function tokenizerBeside(path: string): Promise<TokenizerFiles> {
   const bare = path.replace(/^run:/, "");

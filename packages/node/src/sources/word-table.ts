@@ -45,10 +45,11 @@ const LEAST = 2;
 const DRAWN = 0.02;
 
 /**
- * Tokens from word vectors and training texts: words of the texts that have a vector (made of sub-words, too) or come twice, and the
- * commonest others of the vectors, so that words no training text has are known when they come. All vectors are scaled alike, to the
- * size that embeddings are drawn at. Throws an InputError where the vectors' words are not those that texts can be split into,
- * NoWordKnown where no text holds one of them.
+ * Tokens from word vectors and training texts: words of the texts that have a vector (made of sub-words, too)
+ * or come twice, and the commonest others of the vectors, so that words no training text has are known when
+ * they come. All vectors are scaled alike, to the size that embeddings are drawn at. Throws an InputError
+ * where the vectors' words are not those that texts can be split into, NoWordKnown where no text holds one of
+ * them.
  */
 export async function openWordTable(
   { spec, training = "tuned" }: VectorsChoice,

@@ -68,8 +68,8 @@ export interface TaggerPlace {
 }
 
 /**
- * Reads config.json and tagger.json of a RUN that tags, or what it has of one of several tasks. Throws an InputError that names
- * the file and what is wrong.
+ * Reads config.json and tagger.json of a RUN that tags, or what it has of one of several tasks. Throws an
+ * InputError that names the file and what is wrong.
  */
 export async function readTaggerConfig(folder: string, task: string | null = null): Promise<TaggerPlace> {
   const read = await readRunJson(folder, runFiles.config);

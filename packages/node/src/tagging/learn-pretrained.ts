@@ -73,7 +73,10 @@ export interface LearntPretrained extends Omit<TrainedTagNetwork, "parameters"> 
   readonly trained: string;
 }
 
-/** A head sees so many tokens, in epochs from least to most; the encoder is trained for few epochs. Learning rates of each way, and of networks of a million parameters at most. */
+/**
+ * A head sees so many tokens, in epochs from least to most; the encoder is trained for few epochs. Learning
+ * rates of each way, and of networks of a million parameters at most.
+ */
 const HEAD = { tokens: 2_500_000, least: 10, most: 100, rate: 0.01 } as const;
 const TUNED: Readonly<
   Record<Exclude<EncoderMethod, "probe">, { epochs: number; rate: number; small: number }>
@@ -90,8 +93,8 @@ const LONGEST = 128;
 const MOST_BYTES = 3 * 2 ** 30;
 
 /**
- * Learns a head on a pretrained encoder: on its frozen states, each computed once (`probe`), or by training the encoder, too,
- * as the method says; all but `full` then start from the probe's head.
+ * Learns a head on a pretrained encoder: on its frozen states, each computed once (`probe`), or by training
+ * the encoder, too, as the method says; all but `full` then start from the probe's head.
  */
 export async function learnPretrained(task: PretrainedTask): Promise<LearntPretrained> {
   const { encoder, method, spec, settings, random } = task;

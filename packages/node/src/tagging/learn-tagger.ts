@@ -81,7 +81,10 @@ const PERCEPTRON = { epochs: 8, margin: 3, dropout: 0.1 } as const;
 /** Weights tried of a linear tagger beside a network. */
 const SHARES = [0.15, 0.3, 0.45] as const;
 
-/** Learns a tagger on the training sentences, the best epoch chosen on held-out ones: by F1 of spans, else by accuracy. */
+/**
+ * Learns a tagger on the training sentences, the best epoch chosen on held-out ones: by F1 of spans, else by
+ * accuracy.
+ */
 export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions): Promise<LearntTagger> {
   const { train, held, scheme } = task;
   const { arch, settings, random, runtime, log, onProgress, signal } = options;
@@ -337,7 +340,10 @@ export function sourceTrunk({ trunk }: TaggerSpec): NetworkTrunk {
 /** Tokens that a word new to the source must occur to have a row of its own. */
 const NEW_WORDS = 2;
 
-/** The source's trunk and weights with rows, freshly drawn, for words of the training sentences that it has none for. */
+/**
+ * The source's trunk and weights with rows, freshly drawn, for words of the training sentences that it has
+ * none for.
+ */
 function widened(
   source: { readonly spec: TaggerSpec; readonly model: Uint8Array },
   train: readonly Sentence[],

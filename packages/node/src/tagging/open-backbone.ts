@@ -20,8 +20,8 @@ export interface TaggerBackbone {
 }
 
 /**
- * Opens a backbone by its spec; of a RUN with several tasks `task`, or the first that tags. Throws an InputError where it is
- * nothing that a tagger can start from.
+ * Opens a backbone by its spec; of a RUN with several tasks `task`, or the first that tags. Throws an
+ * InputError where it is nothing that a tagger can start from.
  */
 export async function openBackbone(
   spec: string,

@@ -73,7 +73,8 @@ export interface TaggingReplay {
 export const TOLERANCE = 1e-3;
 
 /**
- * Opens a RUN folder that tags; its model must be the one that was written with its config.json. Of a RUN with several tasks,
+ * Opens a RUN folder that tags; its model must be the one that was written with its config.json. Of a RUN
+ * with several tasks,
  * `task` names the one that is wanted.
  */
 export async function openTaggerRun(

@@ -50,8 +50,8 @@ export function predictionLine(row: Sentence, tagged: TaggedSentence): string {
 export type TaggedForm = "conll" | "conllu" | "jsonl";
 
 /**
- * The form of predictions: as the output's ending says, else the one that was read. Throws an InputError for another ending,
- * and for CoNLL-U out of something else.
+ * The form of predictions: as the output's ending says, else the one that was read. Throws an InputError for
+ * another ending, and for CoNLL-U out of something else.
  */
 export function taggedForm(output: string | null, read: string | undefined): TaggedForm {
   const ending = /\.([a-z0-9]+)$/i.exec(output ?? "")?.[1]?.toLowerCase();

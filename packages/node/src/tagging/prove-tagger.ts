@@ -50,7 +50,10 @@ export async function proved(
   }
 }
 
-/** Which of two models' tags of the same sentences are better: sentences drawn with replacement, both models on the same. */
+/**
+ * Which of two models' tags of the same sentences are better: sentences drawn with replacement, both models
+ * on the same.
+ */
 export function comparison(
   test: readonly Sentence[],
   ours: readonly (readonly string[])[],

@@ -25,14 +25,18 @@ export interface PartingOptions {
   readonly testFraction: number;
 }
 
-/** Share of the training sentences that are held out where the data bring no validation part, and the most of them. */
+/**
+ * Share of the training sentences that are held out where the data bring no validation part, and the most of
+ * them.
+ */
 const HELD = 0.1;
 const MOST_HELD = 2000;
 
 /**
- * The parts of tagged sentences. Official ones are honoured; with a validation part alone that is the test part, and nothing
- * is chosen on it. What is split off is whole documents where the data have some, and a sentence that occurs twice stands on
- * one side: training sentences that stand in a part that judges are left out.
+ * The parts of tagged sentences. Official ones are honoured; with a validation part alone that is the test
+ * part, and nothing is chosen on it. What is split off is whole documents where the data have some, and a
+ * sentence that occurs twice stands on one side: training sentences that stand in a part that judges are left
+ * out.
  */
 export function sentenceParts(dataset: Dataset, { random, testFraction }: PartingOptions): SentenceParts {
   const rows = dataset.rows.filter((row): row is Sentence => (row.tokens?.texts.length ?? 0) > 0);

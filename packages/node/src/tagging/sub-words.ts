@@ -13,8 +13,9 @@ export interface SubWords {
   /** Sub-words of a sentence and the special ones around them, were it one window. */
   countOf(tokens: readonly string[]): number;
   /**
-   * The encoder's inputs [windows, extent] and `token_places` [sentences, length]: each token's first sub-word among the
-   * windows one after the other, 0 for padding. With `shape`, extents and rows are these, a window a sentence.
+   * The encoder's inputs [windows, extent] and `token_places` [sentences, length]: each token's first
+   * sub-word among the windows one after the other, 0 for padding. With `shape`, extents and rows are these,
+   * a window a sentence.
    */
   feeds(
     sentences: readonly (readonly string[])[],
@@ -37,10 +38,11 @@ const SHARE = 1 / 4;
 const MOST = 60;
 
 /**
- * Sub-words of given tokens: each token is split by itself, as after a blank where the tokenizer marks these, and its first
- * sub-word stands for it (Devlin et al. 2019, section 5.4, https://aclanthology.org/N19-1423). A sentence longer than a window is
- * seen in windows that overlap by half; a token is taken from the one whose ends are farthest from it. A token of which the
- * tokenizer keeps nothing becomes an unknown one. Throws as `tokenFeeds` does.
+ * Sub-words of given tokens: each token is split by itself, as after a blank where the tokenizer marks these,
+ * and its first sub-word stands for it (Devlin et al. 2019, section 5.4, https://aclanthology.org/N19-1423).
+ * A sentence longer than a window is seen in windows that overlap by half; a token is taken from the one
+ * whose ends are farthest from it. A token of which the tokenizer keeps nothing becomes an unknown one.
+ * Throws as `tokenFeeds` does.
  */
 export function subWords(options: TextPreprocessorOptions): SubWords {
   const { fingerprint, encode, maxLength: window, fixedLength, feeds, files } = tokenFeeds(options);

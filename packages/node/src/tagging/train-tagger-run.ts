@@ -36,9 +36,15 @@ import { TAGGER_NAMES, taggerOptions } from "./settings.ts";
 export interface TrainTaggerRunOptions {
   /** The RUN folder. */
   readonly output: string;
-  /** "none", "run:DIR" of a tagger, "vectors:FILE", or a pretrained encoder of texts: a path, "hf:owner/name", "run:DIR". */
+  /**
+   * "none", "run:DIR" of a tagger, "vectors:FILE", or a pretrained encoder of texts: a path, "hf:owner/name",
+   * "run:DIR".
+   */
   readonly backbone?: string;
-  /** Over a pretrained encoder: how much of it learns (auto: nothing, a probe), at which layer tags are read, in what windows. */
+  /**
+   * Over a pretrained encoder: how much of it learns (auto: nothing, a probe), at which layer tags are read,
+   * in what windows.
+   */
   readonly method?: EncoderMethod | "auto";
   readonly encoder?: EncoderOptions;
   /** Settings of `fineTune` that concern how an encoder is trained: depth, decay, rank, alpha. */
@@ -75,8 +81,9 @@ export interface TrainedTaggerRun {
 export { openBackbone };
 
 /**
- * From tagged sentences to a RUN folder: a tagger trained on the training part, the best epoch chosen on held-out sentences,
- * scores on the test part with intervals and baselines, a report. Throws an InputError for data at fault.
+ * From tagged sentences to a RUN folder: a tagger trained on the training part, the best epoch chosen on
+ * held-out sentences, scores on the test part with intervals and baselines, a report. Throws an InputError
+ * for data at fault.
  */
 export async function trainTaggerRun(
   dataset: Dataset,
@@ -163,7 +170,8 @@ export async function trainTaggerRun(
     const proof = await proved(learnt, test, { ...about, feedsOf }, runtime);
     let against: { readonly test: TaggingTest; readonly tags: readonly (readonly string[])[] } | null = null;
     if (baselines && (source ?? encoder) !== null) {
-      // The encoder itself, drawn anew, would learn nothing from so few sentences; a linear tagger is the better rival.
+      // The encoder itself, drawn anew, would learn nothing from so few sentences; a linear tagger is the
+      // better rival.
       const rival = encoder === null ? arch : "linear";
       const alone = await learnTagger(
         { train, held, scheme },

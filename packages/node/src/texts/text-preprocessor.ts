@@ -36,9 +36,10 @@ const makers: Readonly<Record<string, (tokens: Tokens, at: number, padId: number
 };
 
 /**
- * Texts as token ids after tokenizer.json: cut, padded, with the masks the graph asks for. A text is padded to the next of
- * a few lengths (`extentOf`), which depends on this text alone. Throws InputError where there is no tokenizer, where the
- * graph wants an input that texts do not have, or where the lengths contradict each other.
+ * Texts as token ids after tokenizer.json: cut, padded, with the masks the graph asks for. A text is padded
+ * to the next of a few lengths (`extentOf`), which depends on this text alone. Throws InputError where there
+ * is no tokenizer, where the graph wants an input that texts do not have, or where the lengths contradict
+ * each other.
  */
 export function textPreprocessor(options: TextPreprocessorOptions): Preprocessor {
   const { fingerprint, encode, maxLength, fixedLength, feeds, files } = tokenFeeds(options);

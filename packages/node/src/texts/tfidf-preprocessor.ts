@@ -11,7 +11,10 @@ import { textOf } from "./text-preprocessor.ts";
 /** The file of a RUN that holds a fitted TF-IDF. */
 export const TFIDF_FILE = "tfidf.json";
 
-/** Texts as the term ids and weights that the trunk of a fitted TF-IDF takes; a text of unknown terms is all padding. */
+/**
+ * Texts as the term ids and weights that the trunk of a fitted TF-IDF takes; a text of unknown terms is all
+ * padding.
+ */
 export function tfidfPreprocessor(tfidf: Tfidf): Preprocessor {
   // A row is asked for its extent and then prepared: its length is kept as long as the row is.
   const known = new WeakMap<Input, number>();

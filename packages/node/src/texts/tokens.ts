@@ -27,8 +27,8 @@ const MARGIN = 64;
 
 /**
  * An encoder after tokenizer.json. A text that is too long loses tokens at its end (at its beginning where
- * tokenizer_config.json says `truncation_side: left`) and never a special token. Throws InputError where the files do not
- * describe a tokenizer, or where `maxLength` leaves no room for the text.
+ * tokenizer_config.json says `truncation_side: left`) and never a special token. Throws InputError where the
+ * files do not describe a tokenizer, or where `maxLength` leaves no room for the text.
  */
 export function encoder({ json, config }: TokenizerFiles, maxLength: number): Encoder {
   const tokenizer = open(json, config ?? {});
@@ -67,7 +67,8 @@ function bodyOf(tokenizer: Tokenizer, text: string): number[] {
   try {
     return tokenizer.encode(text, { add_special_tokens: false }).ids;
   } catch (error) {
-    // The library calls functions with an argument a token: a huge run that it takes for one piece exhausts the stack.
+    // The library calls functions with an argument a token: a huge run that it takes for one piece exhausts
+    // the stack.
     if (!(error instanceof RangeError)) throw error;
     throw new InputError(
       `a text of ${text.length} characters is more than the tokenizer can split at once; shorten it`,
@@ -76,8 +77,9 @@ function bodyOf(tokenizer: Tokenizer, text: string): number[] {
 }
 
 /**
- * Enough of a text's tokens to fill `room`. Of a long text only a beginning is split, twice as much each time, until it
- * has `MARGIN` tokens more than wanted: where it was cut, at a space if there is one nearby, changes only the last ones.
+ * Enough of a text's tokens to fill `room`. Of a long text only a beginning is split, twice as much each
+ * time, until it has `MARGIN` tokens more than wanted: where it was cut, at a space if there is one nearby,
+ * changes only the last ones.
  */
 function beginningOf(tokenizer: Tokenizer, text: string, room: number): number[] {
   for (let length = 16 * (room + MARGIN); length < text.length; length *= 2) {

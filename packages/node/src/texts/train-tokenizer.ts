@@ -17,9 +17,10 @@ export interface TokenizerTraining {
 const LEAST = 2;
 
 /**
- * A tokenizer after the texts given: the commonest words whole, every other word by its longest known beginning and
- * characters, Chinese by characters. The vocabulary is of words and characters and has no merged pieces. Equal texts in
- * any order give equal files. Throws an InputError where there is no text or no room for the characters.
+ * A tokenizer after the texts given: the commonest words whole, every other word by its longest known
+ * beginning and characters, Chinese by characters. The vocabulary is of words and characters and has no
+ * merged pieces. Equal texts in any order give equal files. Throws an InputError where there is no text or no
+ * room for the characters.
  */
 export function trainTokenizer(texts: Iterable<string>, options: TokenizerTraining): TokenizerFiles {
   const { size, maxLength, isUncased = true } = options;

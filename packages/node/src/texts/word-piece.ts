@@ -13,7 +13,10 @@ export interface WordPiece {
   readonly preTokenizer: JsonObject;
 }
 
-/** The files of a WordPiece tokenizer (Wu et al. 2016, https://arxiv.org/abs/1609.08144), which the hub's tools read. */
+/**
+ * The files of a WordPiece tokenizer (Wu et al. 2016, https://arxiv.org/abs/1609.08144), which the hub's
+ * tools read.
+ */
 export function wordPieceFiles({
   vocabulary,
   maxLength,

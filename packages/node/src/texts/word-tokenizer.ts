@@ -24,9 +24,10 @@ const SIGN = `(?:(?![${UNSPACED}])[\\p{L}\\p{N}\\p{M}])`;
 const POSSESSIVE = `(?<=${SIGN})'s(?!'?${SIGN})`;
 
 /**
- * A tokenizer whose tokens are the words of a list and nothing smaller, split as `wordTokenizer` of core splits with "characters":
- * lower case (NFKC), apostrophes inside a word kept, a possessive `'s` by itself, punctuation left out. Unknown words are
- * [UNK]. The ids are those of `SPECIAL_TOKENS`, then the list's. The files are WordPiece's, which the hub's tools read.
+ * A tokenizer whose tokens are the words of a list and nothing smaller, split as `wordTokenizer` of core
+ * splits with "characters": lower case (NFKC), apostrophes inside a word kept, a possessive `'s` by itself,
+ * punctuation left out. Unknown words are [UNK]. The ids are those of `SPECIAL_TOKENS`, then the list's. The
+ * files are WordPiece's, which the hub's tools read.
  */
 export function wordTokenizerFiles(words: readonly string[], maxLength: number): TokenizerFiles {
   return wordPieceFiles({

@@ -11,7 +11,10 @@ import { textOf } from "./text-preprocessor.ts";
 /** The file of a RUN that holds the words that have vectors, and what each weighs. */
 export const WORDS_FILE = "words.json";
 
-/** Texts as the word numbers and weights that the trunk of word vectors takes; a text of unknown words is all padding. */
+/**
+ * Texts as the word numbers and weights that the trunk of word vectors takes; a text of unknown words is all
+ * padding.
+ */
 export function wordsPreprocessor(mean: WordMean): Preprocessor {
   // A row is asked for its extent and then prepared: its length is kept as long as the row is.
   const known = new WeakMap<Input, number>();

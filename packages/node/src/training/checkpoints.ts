@@ -15,8 +15,8 @@ export interface Checkpoints {
 }
 
 /**
- * Checkpoints in a folder. `about` is everything that must be the same when training goes on; states of another one are
- * refused with an InputError.
+ * Checkpoints in a folder. `about` is everything that must be the same when training goes on; states of
+ * another one are refused with an InputError.
  */
 export async function checkpointsIn(folder: string, about: object): Promise<Checkpoints> {
   await mkdir(folder, { recursive: true });

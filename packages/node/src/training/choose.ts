@@ -28,10 +28,10 @@ const PATIENCE = 5;
 const USUAL_RATE = 1e-3;
 
 /**
- * Chooses depth, learning rate and epochs on held-out training rows by their log loss. Settings that leave nothing open
- * need no choice. Where the lower part is kept, or a small network has few rows, each candidate is trained on three folds
- * and the best trained again on all rows; otherwise one run, its learning rate found by a sweep, is scored on a fifth of the
- * rows, and its best epoch stays.
+ * Chooses depth, learning rate and epochs on held-out training rows by their log loss. Settings that leave
+ * nothing open need no choice. Where the lower part is kept, or a small network has few rows, each candidate
+ * is trained on three folds and the best trained again on all rows; otherwise one run, its learning rate
+ * found by a sweep, is scored on a fifth of the rows, and its best epoch stays.
  */
 export async function choose(work: Work, defaults: Defaults): Promise<Choice> {
   const { settings, options } = work;

@@ -36,9 +36,9 @@ export interface Contrasted {
 }
 
 /**
- * Trains a trunk so that rows of one class lie close together: Σ (cos(u, v) − t)² over pairs of rows, then a logistic head
- * on the features (SetFit; Tunstall et al. 2022, https://arxiv.org/abs/2209.11055). What settings leave open is chosen on
- * three folds of the rows, by the log loss of heads fitted before and after.
+ * Trains a trunk so that rows of one class lie close together: Σ (cos(u, v) − t)² over pairs of rows, then a
+ * logistic head on the features (SetFit; Tunstall et al. 2022, https://arxiv.org/abs/2209.11055). What
+ * settings leave open is chosen on three folds of the rows, by the log loss of heads fitted before and after.
  */
 export async function contrast(
   work: Work,

@@ -10,9 +10,10 @@ export interface CooledLoss {
 const SPREAD = 1;
 
 /**
- * Mean negative log-likelihood of held-out rows, logits [N, C] divided by the temperature that suits them: further training
- * makes networks too sure of themselves long before it makes them worse (Guo et al. 2017, https://arxiv.org/abs/1706.04599),
- * and what can be mended by one number is no reason to prefer another network.
+ * Mean negative log-likelihood of held-out rows, logits [N, C] divided by the temperature that suits them:
+ * further training makes networks too sure of themselves long before it makes them worse (Guo et al. 2017,
+ * https://arxiv.org/abs/1706.04599), and what can be mended by one number is no reason to prefer another
+ * network.
  */
 export function cooledLoss(
   logits: Probabilities,

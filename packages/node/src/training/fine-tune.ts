@@ -27,11 +27,12 @@ const FROZEN =
   "the network stays frozen under a linear head: no training was better on held-out training rows";
 
 /**
- * Fine-tunes a network on labelled rows. Depth, learning rate and number of epochs that settings leave open are chosen by
- * the log loss of held-out training rows: on three folds while the lower part is frozen and kept, else on a fifth of the
- * rows. Where no training is better there than its start, the start stays: for methods that begin with a fitted head, the
- * linear probe. Equal options give equal bytes, also when a run is killed and started again with its checkpoint folder.
- * Throws an InputError where rows, method or settings do not fit the network.
+ * Fine-tunes a network on labelled rows. Depth, learning rate and number of epochs that settings leave open
+ * are chosen by the log loss of held-out training rows: on three folds while the lower part is frozen and
+ * kept, else on a fifth of the rows. Where no training is better there than its start, the start stays: for
+ * methods that begin with a fitted head, the linear probe. Equal options give equal bytes, also when a run is
+ * killed and started again with its checkpoint folder. Throws an InputError where rows, method or settings do
+ * not fit the network.
  */
 export async function fineTune(options: FineTuneOptions): Promise<FineTuned> {
   const { rows, method, trunk } = options;

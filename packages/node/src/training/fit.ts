@@ -128,8 +128,9 @@ export async function fit(options: FitOptions): Promise<Fitted> {
 const SWEEP = { steps: 100, least: 30, share: 0.1 };
 
 /**
- * A learning rate found by a sweep over training rows (`findRate`): a tenth of the one with the least loss, in two digits;
- * null where the loss falls at none. Much shorter than the training it is for; parameters stay as they are.
+ * A learning rate found by a sweep over training rows (`findRate`): a tenth of the one with the least loss,
+ * in two digits; null where the loss falls at none. Much shorter than the training it is for; parameters stay
+ * as they are.
  */
 export async function sweep(
   options: Omit<FitOptions, "rate" | "heldOut" | "checkpoints" | "name" | "every">,

@@ -211,8 +211,8 @@ export function isSmall(trunk: Model): boolean {
 }
 
 /**
- * What a method is tried with, as far as settings leave it open, on so many rows. Every rule here looks at sizes alone: of
- * the network and of the rows.
+ * What a method is tried with, as far as settings leave it open, on so many rows. Every rule here looks at
+ * sizes alone: of the network and of the rows.
  */
 export function defaultsOf(
   method: Method,

@@ -38,7 +38,10 @@ export interface TrainedParts {
   finish(parameters: Parameters): Model;
 }
 
-/** A trunk with a head and, where the method has them, adapters. Outputs: probabilities [batch, C] and features [batch, D]. */
+/**
+ * A trunk with a head and, where the method has them, adapters. Outputs: probabilities [batch, C] and
+ * features [batch, D].
+ */
 export interface TrainedNetwork extends TrainedParts {
   /** The value before the last Softmax. */
   readonly logits: string;
@@ -189,7 +192,10 @@ export function cooled(model: Model, logits: string, temperature: number): Model
   return copy;
 }
 
-/** Weights among `names` that can carry an adapter: others (depthwise convolutions, turned weights) stay as they are. */
+/**
+ * Weights among `names` that can carry an adapter: others (depthwise convolutions, turned weights) stay as
+ * they are.
+ */
 function adaptable(model: Model, names: ReadonlySet<string>): string[] {
   const able = new Set(names);
   for (const { opType, inputs, attributes } of model.graph.nodes) {

@@ -8,9 +8,9 @@ export interface Pair {
 }
 
 /**
- * For every class with rows `count` pairs within it and `count` of it and another class, in random order (Tunstall et al.
- * 2022, section 3.1, https://arxiv.org/abs/2209.11055). Of a class with one row that row stands with itself; of one class
- * alone there are no pairs with another.
+ * For every class with rows `count` pairs within it and `count` of it and another class, in random order
+ * (Tunstall et al. 2022, section 3.1, https://arxiv.org/abs/2209.11055). Of a class with one row that row
+ * stands with itself; of one class alone there are no pairs with another.
  */
 export function contrastPairs(
   rows: Int32Array,

@@ -33,8 +33,9 @@ export interface RowInputsOptions {
 const MOST_DECODED = 2 ** 28;
 
 /**
- * Rows read, decoded and augmented anew whenever they are asked for, but for images that find room in memory once decoded.
- * Epoch null gives them as they are. `isRepeated` says whether rows are asked for more than once.
+ * Rows read, decoded and augmented anew whenever they are asked for, but for images that find room in memory
+ * once decoded. Epoch null gives them as they are. `isRepeated` says whether rows are asked for more than
+ * once.
  */
 export function decodedInputs(options: RowInputsOptions, isRepeated = true): RowInputs {
   const { rows, augmentation, random } = options;
@@ -85,9 +86,10 @@ const MOST_BYTES = 2 ** 30;
 export class FrozenTooLarge extends InputError {}
 
 /**
- * What the frozen part makes of every row, computed once and kept: row after row in batches of one size, so that the numbers
- * do not depend on what is asked for first. An augmented row has `views` versions, of which an epoch takes one at random.
- * Throws FrozenTooLarge where more than `limit` bytes (2^30 when left out) would be kept.
+ * What the frozen part makes of every row, computed once and kept: row after row in batches of one size, so
+ * that the numbers do not depend on what is asked for first. An augmented row has `views` versions, of which
+ * an epoch takes one at random. Throws FrozenTooLarge where more than `limit` bytes (2^30 when left out)
+ * would be kept.
  */
 export async function frozenInputs(options: FrozenOptions): Promise<RowInputs> {
   const { rows, preprocessor, augmentation, random, lower, runtime, batchSize, onProgress, signal } = options;

@@ -26,7 +26,10 @@ import { decodedInputs, FrozenTooLarge, frozenInputs, type RowInputs } from "./r
 
 /** What is fine-tuned, on what, and how. */
 export interface FineTuneOptions {
-  /** The network up to a layer: one output, `features` [batch, D], the batch free (`featureModel`, a source's trunk). */
+  /**
+   * The network up to a layer: one output, `features` [batch, D], the batch free (`featureModel`, a source's
+   * trunk).
+   */
   readonly trunk: Model;
   readonly preprocessor: Preprocessor;
   readonly runtime: Runtime;

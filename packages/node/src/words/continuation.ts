@@ -29,7 +29,10 @@ const NOISE = 4096;
 /** Times a word must have come to be called moved. */
 const SEEN = 20;
 
-/** The strength of the anchor by the loss of text that was not trained on: one pass over a part of the corpus for each. */
+/**
+ * The strength of the anchor by the loss of text that was not trained on: one pass over a part of the corpus
+ * for each.
+ */
 export async function chooseAnchor(
   corpus: EncodedCorpus,
   from: WordVectors,

@@ -12,7 +12,10 @@ export interface CorpusOptions {
   /** Column of the texts in tables. */
   readonly text?: string | null;
   readonly encoding?: string | null;
-  /** What of a text file is a text of its own: a line, a paragraph, all of it; "auto" joins lines that are broken to a width. */
+  /**
+   * What of a text file is a text of its own: a line, a paragraph, all of it; "auto" joins lines that are
+   * broken to a width.
+   */
   readonly lines?: "auto" | "each" | "wrapped" | "file";
   readonly onNote?: (note: string) => void;
   readonly signal?: AbortSignal;
@@ -31,7 +34,10 @@ export interface CorpusFile {
 const MOST_BYTES = 2 ** 42;
 const LONGEST_PIECE = 2 ** 20;
 
-/** The files of a corpus: those named, and all that lie in folders named, by name. Throws an InputError where there is none. */
+/**
+ * The files of a corpus: those named, and all that lie in folders named, by name. Throws an InputError where
+ * there is none.
+ */
 export async function corpusFiles(paths: readonly string[]): Promise<CorpusFile[]> {
   const files: CorpusFile[] = [];
   const take = async (path: string, name: string, isNamed: boolean): Promise<void> => {
@@ -49,8 +55,8 @@ export async function corpusFiles(paths: readonly string[]): Promise<CorpusFile[
 }
 
 /**
- * The texts of a corpus as a stream: lines or paragraphs of text files, the text column of CSV, TSV, JSONL and Parquet; any of them
- * gzipped. A context never reaches from one text into the next.
+ * The texts of a corpus as a stream: lines or paragraphs of text files, the text column of CSV, TSV, JSONL
+ * and Parquet; any of them gzipped. A context never reaches from one text into the next.
  */
 export async function* corpusTexts(
   files: readonly CorpusFile[],

@@ -3,7 +3,10 @@ import { Worker } from "node:worker_threads";
 import { type EmbedModel, embedJob, embedWorker, random } from "@graft-ml/core";
 import { readTokens } from "./numbers.ts";
 
-/** A part of the corpus to be trained on: numbers [from, to) of the file, and how far training is before and after it. */
+/**
+ * A part of the corpus to be trained on: numbers [from, to) of the file, and how far training is before and
+ * after it.
+ */
 export interface EmbedBlock {
   readonly from: number;
   readonly to: number;
@@ -19,7 +22,10 @@ export interface EmbedThreads {
   close(): Promise<void>;
 }
 
-/** One thread is this one; several are worker threads, which write to the same rows without asking each other (Niu et al. 2011). */
+/**
+ * One thread is this one; several are worker threads, which write to the same rows without asking each other
+ * (Niu et al. 2011).
+ */
 export async function embedThreads(model: EmbedModel, path: string): Promise<EmbedThreads> {
   return model.layout.threads === 1 ? await thisThread(model, path) : await workers(model, path);
 }

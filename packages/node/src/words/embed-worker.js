@@ -1,5 +1,6 @@
-// A thread that trains word vectors on memory shared with others: gets a job and says when it is ready; then blocks of the corpus by
-// number, of which it takes the next one as long as there is one, and answers when none is left.
+// A thread that trains word vectors on memory shared with others: gets a job and says when it is ready; then
+// blocks of the corpus by number, of which it takes the next one as long as there is one, and answers when
+// none is left.
 import { open } from "node:fs/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { embedWorker, random } from "@graft-ml/core";

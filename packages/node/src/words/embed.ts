@@ -73,17 +73,17 @@ export interface Continued {
 }
 
 /**
- * Numbers of the corpus a block, and blocks a thread takes before all wait for each other: more where there are others to wait
- * for, fewer where words are to be drawn back in between.
+ * Numbers of the corpus a block, and blocks a thread takes before all wait for each other: more where there
+ * are others to wait for, fewer where words are to be drawn back in between.
  */
 const BLOCK = 65_536;
 const ROUND = 8;
 const LONG_ROUND = 32;
 
 /**
- * Trains word vectors on a corpus and writes them. What is needed to go on after a kill lies in OUTPUT.work until the file is
- * written: the corpus as numbers, and every so often all that was learnt. One thread gives the same bytes for the same seed,
- * stopped or not.
+ * Trains word vectors on a corpus and writes them. What is needed to go on after a kill lies in OUTPUT.work
+ * until the file is written: the corpus as numbers, and every so often all that was learnt. One thread gives
+ * the same bytes for the same seed, stopped or not.
  */
 export async function embed(options: EmbedOptions): Promise<Embedded> {
   const { output, storage = "float32", seed = 0, threads = 1, tokens = "words", signal } = options;

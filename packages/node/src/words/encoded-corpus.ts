@@ -38,8 +38,9 @@ const BUFFER = 2 ** 18;
 const END = -1;
 
 /**
- * Reads a corpus once: words are counted and written by number of first sight, joined to phrases where asked, then numbered anew by
- * frequency, rare ones left out. One that lies in the folder already, made from the same, is used as it is.
+ * Reads a corpus once: words are counted and written by number of first sight, joined to phrases where asked,
+ * then numbered anew by frequency, rare ones left out. One that lies in the folder already, made from the
+ * same, is used as it is.
  */
 export async function encodeCorpus(
   texts: () => AsyncIterable<string>,

@@ -4,18 +4,22 @@ const NARROWEST = 40;
 /** Lines that are looked at together: files often hold parts of several widths, and parts of none. */
 const AROUND = 128;
 /**
- * Share of breaks without room from which on lines are taken to be broken to a width: half to all of them are in novels that were,
- * a fifth at most in sentences, questions and reviews of a line each.
+ * Share of breaks without room from which on lines are taken to be broken to a width: half to all of them are
+ * in novels that were, a fifth at most in sentences, questions and reviews of a line each.
  */
 const SHARE = 0.4;
-/** Breaks that tell something, and blank lines that a text has whose lines are broken: without any, lines are a list. */
+/**
+ * Breaks that tell something, and blank lines that a text has whose lines are broken: without any, lines are
+ * a list.
+ */
 const LEAST = 8;
 const BLANK = 2;
 
 /**
- * For each line whether the text goes on in the next one: whether the break after it is there for the width alone, since the next
- * line's first word would have had no room. Told anew for every 128 lines, by the longest of them; lines whose breaks mostly
- * have room, such as a text a line, go on nowhere, nor do lines without a blank one among them.
+ * For each line whether the text goes on in the next one: whether the break after it is there for the width
+ * alone, since the next line's first word would have had no room. Told anew for every 128 lines, by the
+ * longest of them; lines whose breaks mostly have room, such as a text a line, go on nowhere, nor do lines
+ * without a blank one among them.
  */
 export function goesOn(lines: readonly string[]): Uint8Array {
   const found = new Uint8Array(lines.length);

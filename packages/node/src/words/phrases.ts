@@ -14,8 +14,9 @@ export interface PhraseOptions {
 const [END, FORGOTTEN] = [-1, -2];
 
 /**
- * One pass: counts the pairs of a corpus that lies as numbers of `counter`'s words in a file, and writes it anew with phrases joined,
- * in the numbers of the counter that is returned. The last word of a pair stands directly behind the first, in the same text.
+ * One pass: counts the pairs of a corpus that lies as numbers of `counter`'s words in a file, and writes it
+ * anew with phrases joined, in the numbers of the counter that is returned. The last word of a pair stands
+ * directly behind the first, in the same text.
  */
 export async function joinPhrases(
   path: string,

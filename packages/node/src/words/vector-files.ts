@@ -18,8 +18,9 @@ import { firstBytes, readBytes } from "../data/bytes.ts";
 const MOST_UNPACKED = 2 ** 36;
 
 /**
- * Reads a file of word vectors: word2vec's text or binary form, GloVe's text, fastText's `.vec` or `.bin`, or NumPy's `.npz`,
- * gzipped or not; known by its content. Throws an InputError that names the file and the place where something is wrong.
+ * Reads a file of word vectors: word2vec's text or binary form, GloVe's text, fastText's `.vec` or `.bin`, or
+ * NumPy's `.npz`, gzipped or not; known by its content. Throws an InputError that names the file and the
+ * place where something is wrong.
  */
 export async function readVectorsFile(path: string, options: ReadVectorsOptions = {}): Promise<VectorsRead> {
   const name = basename(path);
@@ -31,8 +32,9 @@ export async function readVectorsFile(path: string, options: ReadVectorsOptions 
 }
 
 /**
- * Writes word vectors in the form that the file's name asks for (`.txt`, `.vec`, `.bin`, `.glove`, `.npz`). Its folder is made where
- * there is none, and the file gets its name when it is complete. Throws an InputError where the form cannot hold a word, or where the name asks for none.
+ * Writes word vectors in the form that the file's name asks for (`.txt`, `.vec`, `.bin`, `.glove`, `.npz`).
+ * Its folder is made where there is none, and the file gets its name when it is complete. Throws an
+ * InputError where the form cannot hold a word, or where the name asks for none.
  */
 export async function writeVectorsFile(
   path: string,

@@ -6,8 +6,8 @@ import { type Decomposition, decomposed } from "../op.ts";
 type Part = Parameters<Decomposition>[1];
 
 /**
- * Self-attention with its projections: x [B, S, E], weights [E, 3·H·D], bias [3·H·D], a mask [B, S] of 1 and 0 (or [B, S, S], or lengths [B])
- * (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762).
+ * Self-attention with its projections: x [B, S, E], weights [E, 3·H·D], bias [3·H·D], a mask [B, S] of 1 and
+ * 0 (or [B, S, S], or lengths [B]) (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762).
  */
 export const Attention = decomposed((g, at) => {
   const [x, weights, bias, mask] = at.x as Value[];
@@ -21,7 +21,10 @@ export const Attention = decomposed((g, at) => {
   return [attended(g, at, q, k, v, heads, mask, at.has(5) ? at.x[5]! : undefined)];
 });
 
-/** Attention over given queries, keys and values [B, S, H·D], with biases [3·H·D], key mask [B, S], and scores to add. */
+/**
+ * Attention over given queries, keys and values [B, S, H·D], with biases [3·H·D], key mask [B, S], and scores
+ * to add.
+ */
 export const MultiHeadAttention = decomposed((g, at) => {
   const [query, key, value, bias, mask, scores] = at.x as Value[];
   if (!key || !value) at.refuse("has packed queries and keys; export it with the three apart");

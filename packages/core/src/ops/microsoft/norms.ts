@@ -15,7 +15,10 @@ export const SkipSimplifiedLayerNormalization = decomposed((g, at) => {
   const sum = summed(g, x!, skip!, bias);
   return [rootMeanSquare(g, sum, scale!, [-1], at.float("epsilon", 1e-12)), null, null, sum];
 });
-/** Sum of word, position and segment embeddings, normalized. Inputs: ids, segment ids, three tables, γ, β, mask, position ids. */
+/**
+ * Sum of word, position and segment embeddings, normalized. Inputs: ids, segment ids, three tables, γ, β,
+ * mask, position ids.
+ */
 export const EmbedLayerNormalization = decomposed((g, at) => {
   const [ids, segments, words, positions, segmentTable, scale, shift, , positionIds] = at.x as Value[];
   let sum = g.gather(words!, ids!, 0);

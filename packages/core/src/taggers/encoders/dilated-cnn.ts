@@ -16,8 +16,8 @@ const options = {
 } as const;
 
 /**
- * Convolutions of three tokens whose taps lie 1, 2, 4 … apart (Strubell et al. 2017, https://aclanthology.org/D17-1283), each
- * added to what it came from. Padding is zero before each of them.
+ * Convolutions of three tokens whose taps lie 1, 2, 4 … apart (Strubell et al. 2017,
+ * https://aclanthology.org/D17-1283), each added to what it came from. Padding is zero before each of them.
  */
 export const dilatedCnn: TokenMixer = {
   about: "convolutions with growing gaps: quicker than the LSTM, a little less accurate",

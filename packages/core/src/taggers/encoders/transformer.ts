@@ -13,8 +13,9 @@ const options = {
 } as const;
 
 /**
- * A transformer encoder with normalization before each part (Vaswani et al. 2017, https://arxiv.org/abs/1706.03762; Xiong et
- * al. 2020). Places are a convolution over three tokens, so that a sentence may have any length.
+ * A transformer encoder with normalization before each part (Vaswani et al. 2017,
+ * https://arxiv.org/abs/1706.03762; Xiong et al. 2020). Places are a convolution over three tokens, so that a
+ * sentence may have any length.
  */
 export const transformer: TokenMixer = {
   about: "self-attention: for much data",

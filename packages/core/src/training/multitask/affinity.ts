@@ -6,10 +6,11 @@ import { innerProduct, type StepPart, sharedSlots } from "./weighting.ts";
 export type AffinityTable = readonly (readonly number[])[];
 
 /**
- * Looks ahead (Fifty et al. 2021, equation 1, https://arxiv.org/abs/2109.04617): moves the shared parameters against the
- * gradient of one task after the other, and sees what that does to the loss of every task on the batches of this step. All
- * moves are `stride` long, as the optimizer's own last one, and not as long as the gradient: else the table would
- * compare the scales of the losses. `lossOf` gives the loss of a part under other parameters, which lie as in the arena.
+ * Looks ahead (Fifty et al. 2021, equation 1, https://arxiv.org/abs/2109.04617): moves the shared parameters
+ * against the gradient of one task after the other, and sees what that does to the loss of every task on the
+ * batches of this step. All moves are `stride` long, as the optimizer's own last one, and not as long as the
+ * gradient: else the table would compare the scales of the losses. `lossOf` gives the loss of a part under
+ * other parameters, which lie as in the arena.
  */
 export async function lookahead(
   parts: readonly StepPart[],
@@ -59,8 +60,9 @@ export function meanAffinity(tables: readonly AffinityTable[]): {
 const MOST = 9;
 
 /**
- * The grouping of tasks with the greatest total affinity, of all there are: a task in company counts the mean of what the
- * others of its group do to it, a task alone 0. So tasks that only harm each other are left alone.
+ * The grouping of tasks with the greatest total affinity, of all there are: a task in company counts the mean
+ * of what the others of its group do to it, a task alone 0. So tasks that only harm each other are left
+ * alone.
  */
 export function proposeGroups(table: AffinityTable): readonly (readonly number[])[] {
   const n = table.length;

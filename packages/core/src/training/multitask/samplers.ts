@@ -6,8 +6,8 @@ export interface TaskSampler {
   readonly about: string;
   readonly options: Options;
   /**
-   * Share of the batches that each task gets in one epoch; the shares add up to 1. `sizes` are the batches of one pass over
-   * each task's rows, `progress` runs from 0 in the first epoch to 1 in the last.
+   * Share of the batches that each task gets in one epoch; the shares add up to 1. `sizes` are the batches of
+   * one pass over each task's rows, `progress` runs from 0 in the first epoch to 1 in the last.
    */
   shares(sizes: readonly number[], progress: number, settings?: Readonly<Record<string, unknown>>): number[];
 }
@@ -20,8 +20,9 @@ export const proportional = sampler(
 );
 
 /**
- * The share of a task grows with the root of its size, n^(1/T), so that small tasks are seen more often (Arivazhagan et al.
- * 2019, section 4.2, https://arxiv.org/abs/1907.05019). T = 1 is proportional, a large T uniform.
+ * The share of a task grows with the root of its size, n^(1/T), so that small tasks are seen more often
+ * (Arivazhagan et al. 2019, section 4.2, https://arxiv.org/abs/1907.05019). T = 1 is proportional, a large T
+ * uniform.
  */
 export const temperature = sampler(
   "between proportional and uniform: shares by n^(1/temperature)",
@@ -33,8 +34,9 @@ export const temperature = sampler(
 export const uniform = sampler("every task as often as any other", {}, () => 0);
 
 /**
- * From nearly proportional to nearly uniform: shares by n^α, α = 1 − fall · progress, so that training ends with the tasks on
- * a par (Stickland and Murray 2019, section 3.3, https://arxiv.org/abs/1902.02671, where `fall` is 0.8).
+ * From nearly proportional to nearly uniform: shares by n^α, α = 1 − fall · progress, so that training ends
+ * with the tasks on a par (Stickland and Murray 2019, section 3.3, https://arxiv.org/abs/1902.02671, where
+ * `fall` is 0.8).
  */
 export const annealed = sampler(
   "from proportional in the first epoch to nearly uniform in the last",

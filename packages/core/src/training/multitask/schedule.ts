@@ -30,9 +30,10 @@ export interface JointSchedule {
 }
 
 /**
- * An epoch has as many batches as one pass over the rows of every task, so that joint training never costs more than training
- * each task alone for as many epochs; the shares say whose they are. Each task goes through its own rows pass by pass,
- * whatever the others do. With "together" an epoch has the mean number of batches of a task, rounded down but at least 1.
+ * An epoch has as many batches as one pass over the rows of every task, so that joint training never costs
+ * more than training each task alone for as many epochs; the shares say whose they are. Each task goes
+ * through its own rows pass by pass, whatever the others do. With "together" an epoch has the mean number of
+ * batches of a task, rounded down but at least 1.
  */
 export function jointSchedule(options: ScheduleOptions): JointSchedule {
   const { sizes, epochs, sampling, settings = {}, seed } = options;

@@ -99,7 +99,10 @@ export interface JointEpoch {
 
 /** What a joint training ends with. */
 export interface JointlyTrained {
-  /** All parameters of all tasks: the best epoch's where there were scores, else the running average or the last ones. */
+  /**
+   * All parameters of all tasks: the best epoch's where there were scores, else the running average or the
+   * last ones.
+   */
   readonly parameters: Parameters;
   readonly epochs: readonly JointEpoch[];
   /** The epoch given back, counted from 0. */
@@ -109,10 +112,11 @@ export interface JointlyTrained {
 }
 
 /**
- * Trains tasks together over one arena of parameters. A step runs each of its batches once, through the very plan that the
- * task would have alone, weighs the gradients and calls the optimizer once for what they touch: as many runs as the tasks'
- * own steps, and fewer updates. A head rests while its task has no turn, and counts its own steps.
- * Equal options give equal bytes, also when killed and resumed. Throws an InputError where a loss is no longer a number.
+ * Trains tasks together over one arena of parameters. A step runs each of its batches once, through the very
+ * plan that the task would have alone, weighs the gradients and calls the optimizer once for what they touch:
+ * as many runs as the tasks' own steps, and fewer updates. A head rests while its task has no turn, and
+ * counts its own steps. Equal options give equal bytes, also when killed and resumed. Throws an InputError
+ * where a loss is no longer a number.
  */
 export async function trainTasks(
   tasks: readonly TrainedTask[],

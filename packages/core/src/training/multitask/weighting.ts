@@ -37,8 +37,8 @@ export interface LossWeighting {
   /** What is remembered at the start. */
   start(tasks: number, settings?: Readonly<Record<string, unknown>>): WeightingMemory;
   /**
-   * The factor of each part's gradient [parts]; the step goes along their sum. May change the gradients, and brings what it
-   * remembers up to date.
+   * The factor of each part's gradient [parts]; the step goes along their sum. May change the gradients, and
+   * brings what it remembers up to date.
    */
   weigh(
     step: JointStep,

@@ -25,9 +25,10 @@ import type { TaskData } from "../task-data.ts";
 import { onSentences, type TokenTask, tokenTask } from "../token-task.ts";
 
 /**
- * The tags of the tagger that the trunk comes from, kept while it learns others: its head goes on as a task of its own. Its
- * teachers are the tagger itself, by what it expects of the other tasks' sentences (Li and Hoiem 2016, learning without
- * forgetting, https://arxiv.org/abs/1606.09282), or earlier sentences with their tags.
+ * The tags of the tagger that the trunk comes from, kept while it learns others: its head goes on as a task
+ * of its own. Its teachers are the tagger itself, by what it expects of the other tasks' sentences (Li and
+ * Hoiem 2016, learning without forgetting, https://arxiv.org/abs/1606.09282), or earlier sentences with their
+ * tags.
  */
 export const keep: TaskKind = {
   about: "the tags of the tagger that the trunk comes from, kept while the trunk learns others",

@@ -6,8 +6,9 @@ import { tokenRows } from "../token-rows.ts";
 import { onSentences, tokenLossScorer, tokenTask } from "../token-task.ts";
 
 /**
- * How often each token occurs in the training texts, ⌊log count⌋, from the token in its context (Plank, Søgaard and Goldberg
- * 2016, section 2.1, https://arxiv.org/abs/1604.05529): labels that every text has, and that say which words are rare.
+ * How often each token occurs in the training texts, ⌊log count⌋, from the token in its context (Plank,
+ * Søgaard and Goldberg 2016, section 2.1, https://arxiv.org/abs/1604.05529): labels that every text has, and
+ * that say which words are rare.
  */
 export const wordFrequency: TaskKind = {
   about: "how often each token occurs, from its context; needs no labels, only helps the others",

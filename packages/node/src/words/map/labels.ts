@@ -31,8 +31,9 @@ const DIRECTIONS = 16;
 const GAP = 4;
 
 /**
- * A place for every point's label, in the order given, such that no two overlap and all stand inside the frame; null where there
- * is none. Of the places that are free, the one is taken that covers fewest points and lines and is nearest.
+ * A place for every point's label, in the order given, such that no two overlap and all stand inside the
+ * frame; null where there is none. Of the places that are free, the one is taken that covers fewest points
+ * and lines and is nearest.
  */
 export function placeLabels(
   points: readonly Marked[],

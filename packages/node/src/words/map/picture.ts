@@ -30,7 +30,10 @@ const COLOURS = 6;
 const MARGIN = 34;
 const [NAMED_SIZE, COMPANY_SIZE] = [15, 12];
 
-/** A projection as SVG inside a page that has `PICTURE_STYLE`. `id` tells its arrow heads from those of other pictures. */
+/**
+ * A projection as SVG inside a page that has `PICTURE_STYLE`. `id` tells its arrow heads from those of other
+ * pictures.
+ */
 export function mapPicture(projection: Projection, { width, height }: PictureSize, id: string): Markup {
   return new Markup(drawing(projection, { width, height }, id, "").text);
 }

@@ -6,7 +6,10 @@ export interface Relation {
   readonly pairs: readonly (readonly [string, string])[];
 }
 
-/** Relations every textbook shows, for maps nobody named any for; pairs whose words are common in English come first. */
+/**
+ * Relations every textbook shows, for maps nobody named any for; pairs whose words are common in English come
+ * first.
+ */
 const WELL_KNOWN: readonly Relation[] = [
   known(
     "man → woman",
@@ -39,8 +42,8 @@ export function wellKnownRelations(vectors: WordVectors): Relation[] {
 }
 
 /**
- * Relations as they are written on the command line: king:queen,man:woman, further ones after a semicolon. Throws an InputError
- * for what is no pair.
+ * Relations as they are written on the command line: king:queen,man:woman, further ones after a semicolon.
+ * Throws an InputError for what is no pair.
  */
 export function readRelations(text: string): Relation[] {
   return text.split(";").map((group) => {

@@ -31,7 +31,10 @@ export interface Projection {
   readonly relations: readonly Relation[];
   /** Share of the variance along both axes; of principal components alone. */
   readonly explained: number | null;
-  /** How far neighbours on the plane are neighbours among the vectors, and of how many nearest; null for a few words. */
+  /**
+   * How far neighbours on the plane are neighbours among the vectors, and of how many nearest; null for a few
+   * words.
+   */
   readonly trust: { readonly share: number; readonly neighbours: number } | null;
 }
 
@@ -50,9 +53,10 @@ const MOST_WORDS = 2000;
 const NEIGHBOURS = 10;
 
 /**
- * Words laid out on a plane, vectors divided by their length: by principal components, which keep the large directions so that like
- * pairs give like arrows, and by UMAP, which keeps neighbours. Principal components are of the named words alone, if there are
- * three. Throws an InputError where fewer than three words are left to draw.
+ * Words laid out on a plane, vectors divided by their length: by principal components, which keep the large
+ * directions so that like pairs give like arrows, and by UMAP, which keeps neighbours. Principal components
+ * are of the named words alone, if there are three. Throws an InputError where fewer than three words are
+ * left to draw.
  */
 export function wordMap(vectors: WordVectors, options: WordMapOptions = {}): WordMap {
   const { words = [], seed = 0 } = options;

@@ -1,6 +1,9 @@
 import type { WeightingMemory } from "../weighting.ts";
 
-/** What `descend` remembers of `count` numbers: the averages of gradients and squares, and how often each was changed. */
+/**
+ * What `descend` remembers of `count` numbers: the averages of gradients and squares, and how often each was
+ * changed.
+ */
 export function adamMemory(count: number): WeightingMemory {
   return {
     average: new Float64Array(count),

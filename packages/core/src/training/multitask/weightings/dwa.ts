@@ -12,9 +12,9 @@ const options = {
 } as const;
 
 /**
- * Dynamic weight average: K·softmax(r/T) with r = L(t − 1)/L(t − 2), each task's mean loss of the last epoch over that of the
- * one before (Liu, Johns and Davison 2019, equation 7, https://arxiv.org/abs/1803.10704). Weights are 1 in the first two
- * epochs.
+ * Dynamic weight average: K·softmax(r/T) with r = L(t − 1)/L(t − 2), each task's mean loss of the last epoch
+ * over that of the one before (Liu, Johns and Davison 2019, equation 7, https://arxiv.org/abs/1803.10704).
+ * Weights are 1 in the first two epochs.
  */
 export const dwa: LossWeighting = {
   about: "tasks whose loss fell least from epoch to epoch count more",

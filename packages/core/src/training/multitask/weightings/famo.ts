@@ -12,9 +12,10 @@ const TINY = 1e-8;
 
 /**
  * FAMO: the step lowers the logarithms of all losses at about one rate (Liu et al. 2023, algorithm 1,
- * https://arxiv.org/abs/2306.03792). Σ z·log L / Σ(z/L) with z = softmax(w); w then moves by what the step did to log L. That
- * is read from the losses of the next step, which are computed anyway, and not from a second run on the same batch, so that
- * a joint step costs no more; batches add noise to it, and the averages of Adam take it out again.
+ * https://arxiv.org/abs/2306.03792). Σ z·log L / Σ(z/L) with z = softmax(w); w then moves by what the step
+ * did to log L. That is read from the losses of the next step, which are computed anyway, and not from a
+ * second run on the same batch, so that a joint step costs no more; batches add noise to it, and the averages
+ * of Adam take it out again.
  */
 export const famo: LossWeighting = {
   about: "all losses are to fall at one relative rate, at no further cost",

@@ -8,9 +8,9 @@ const options = {
 } as const;
 
 /**
- * GradNorm: weights learnt so that each task's gradient on the last shared layer is as long as the mean times r^α, where r is
- * how far the task's loss is from its start, relative to the others (Chen et al. 2018, algorithm 1,
- * https://arxiv.org/abs/1711.02257). The weights add up to the number of tasks.
+ * GradNorm: weights learnt so that each task's gradient on the last shared layer is as long as the mean times
+ * r^α, where r is how far the task's loss is from its start, relative to the others (Chen et al. 2018,
+ * algorithm 1, https://arxiv.org/abs/1711.02257). The weights add up to the number of tasks.
  */
 export const gradnorm: LossWeighting = {
   about: "weights learnt so that tasks train at one pace, by the lengths of their gradients",

@@ -2,8 +2,9 @@ import type { Numbers } from "../../../optim/arena.ts";
 import { innerProduct, type LossWeighting, sharedSlots } from "../weighting.ts";
 
 /**
- * Projecting conflicting gradients: where a task's gradient on what two tasks share points against another's, the part along
- * the other is taken out, other by other in random order (Yu et al. 2020, algorithm 1, https://arxiv.org/abs/2001.06782).
+ * Projecting conflicting gradients: where a task's gradient on what two tasks share points against another's,
+ * the part along the other is taken out, other by other in random order (Yu et al. 2020, algorithm 1,
+ * https://arxiv.org/abs/2001.06782).
  */
 export const pcgrad: LossWeighting = {
   about: "where gradients of two tasks point against each other, the part that does is taken out",

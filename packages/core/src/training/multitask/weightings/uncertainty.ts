@@ -10,8 +10,9 @@ const options = {
 const START = -0.5;
 
 /**
- * Σ L/(2·eˢ) + s/2 with a learnt logarithm of the variance s for each task (Kendall, Gal and Cipolla 2018, equation 7,
- * https://arxiv.org/abs/1705.07115): tasks whose loss stays large count less. At rest eˢ is the loss.
+ * Σ L/(2·eˢ) + s/2 with a learnt logarithm of the variance s for each task (Kendall, Gal and Cipolla 2018,
+ * equation 7, https://arxiv.org/abs/1705.07115): tasks whose loss stays large count less. At rest eˢ is the
+ * loss.
  */
 export const uncertainty: LossWeighting = {
   about: "a learnt uncertainty for each task: what stays hard counts less",
