@@ -42,7 +42,8 @@ export async function solveBlocks(
   const { columns, rows: count } = source;
   const { runtime, classes } = context;
   const weights = rowWeights(labels, context);
-  const members = choosingRows(labels, context) ?? Int32Array.from(labels.keys());
+  const members =
+    given === null ? (choosingRows(labels, context) ?? Int32Array.from(labels.keys())) : new Int32Array(0);
   const sampled = spread(count, Math.max(SAMPLE_NUMBERS / columns, LEAST_PER_COLUMN * columns));
   const { lengths, parts } = await survey(source, [members, sampled], LEAST_LENGTH);
   const [part, sample] = parts.map((one) => (normalise ? (normalised(one) as Matrix) : one));
@@ -68,10 +69,10 @@ const LEAST_PER_COLUMN = 3;
 /** A sample's optimum is no nearer to that of all rows. */
 const SAMPLE_TOLERANCE = 1e-4;
 
-/** About `most` of the numbers 0 … rows − 1 at even distances. */
+/** `most` of the numbers 0 … rows − 1 at even distances, or all of them. */
 function spread(rows: number, most: number): Int32Array {
-  const stride = Math.max(1, Math.ceil(rows / most));
-  return Int32Array.from({ length: Math.ceil(rows / stride) }, (_, k) => k * stride);
+  const length = Math.min(rows, Math.floor(most));
+  return Int32Array.from({ length }, (_, k) => Math.floor((k * rows) / length));
 }
 
 /**

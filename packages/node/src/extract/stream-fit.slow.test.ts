@@ -69,8 +69,8 @@ describe("a logistic head on features on disk", () => {
     const many = least(SHARDS);
     const rows = SHARDS * SHARD_ROWS;
     console.info(`heads: ${few.toFixed(0)} MB for ${rows / 4} rows, ${many.toFixed(0)} MB for ${rows}`);
-    // The features themselves are 84 MB and 336 MB.
-    expect(many - few).toBeLessThan(120);
+    // The features themselves are 84 MB and 336 MB; the sample that steers the search is as large for both.
+    expect(many - few).toBeLessThan(60);
   });
 
   test("is the head that the same features in memory give", async () => {
