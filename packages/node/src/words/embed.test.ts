@@ -60,27 +60,55 @@ describe("graft embed", () => {
     expect(readFileSync(at("stopped.bin"))).toEqual(readFileSync(at("whole.bin")));
   });
 
+  test("does not learn what comes last alone: of a word that turns to another subject both are known", async () => {
+    const [sea, bakery] = subjects as [string[], string[]];
+    const half = (words: string[]) =>
+      Array.from({ length: 30_000 }, () =>
+        Array.from({ length: 9 }, () => ["pier", ...words][source.integer(7)]).join(" "),
+      );
+    writeFileSync(at("turned.txt"), [...half(sea), ...half(bakery)].join("\n"));
+    const { vectors } = await embed({
+      corpus: [at("turned.txt")],
+      output: at("turned.npz"),
+      settings: { ...settings, epochs: 4, rate: 0.002 },
+    });
+    const scores = new Map(
+      nearestWords(wordIndex(vectors), "pier", 12).map(({ word, score }) => [word, score]),
+    );
+    const mean = (words: string[]) => words.reduce((sum, word) => sum + scores.get(word)!, 0) / words.length;
+    expect(mean(bakery)).toBeGreaterThan(0.5);
+    expect(mean(sea)).toBeGreaterThan(0.1); // 0.02 where each pass takes the corpus as it lies
+  });
+
   test("goes on from vectors: old words are held, new ones learnt, absent ones kept, and moved ones told", async () => {
     const { vectors: from } = await embed({ corpus: [at("corpus.txt")], output: at("old.npz"), settings });
     // "wave" has come to be said in the bakery; "kayak" is new; the corpus has no "yeast".
-    const domain = Array.from({ length: 6000 }, (_, i) =>
-      i % 2 === 0 ? "wave bread oven flour wave baker butter" : "kayak ship sea sail harbour kayak captain",
-    );
+    const said = ["wave bread oven flour baker butter", "kayak ship sea sail harbour captain"];
+    const domain = Array.from({ length: 6000 }, (_, i) => {
+      const words = said[i % 2]!.split(" ");
+      return Array.from({ length: 7 }, () => words[source.integer(words.length)]).join(" ");
+    });
     writeFileSync(at("domain.txt"), domain.join("\n"));
     const going = async (anchor: number | null, name: string) =>
-      await embed({ corpus: [at("domain.txt")], output: at(name), settings, from, anchor });
+      await embed({
+        corpus: [at("domain.txt")],
+        output: at(name),
+        settings,
+        from,
+        anchor,
+      });
     const free = await going(0, "free.npz");
     const held = await going(1000, "held.npz");
     expect(free.continued).toMatchObject({ old: 11, added: 1, untouched: 1, anchor: 0 });
     expect(free.continued!.moved[0]).toMatchObject({
       word: "wave",
-      example: expect.stringContaining("wave bread"),
+      example: expect.stringContaining("wave"),
     });
     expect(Math.min(...held.continued!.moved.map(({ cosine }) => cosine))).toBeGreaterThan(0.99);
     expect(free.continued!.moved[0]!.cosine).toBeLessThan(0.9);
     expect(held.vectors.vectorOf("yeast")).toEqual(from.vectorOf("yeast"));
     expect(
-      nearestWords(wordIndex(free.vectors), "kayak", 2).every(({ word }) => subjects[0]!.includes(word)),
+      nearestWords(wordIndex(free.vectors), "kayak", 5).every(({ word }) => subjects[0]!.includes(word)),
     ).toBe(true);
     const chosen = (await going(null, "chosen.npz")).continued!;
     expect(chosen.losses).toHaveLength(4);

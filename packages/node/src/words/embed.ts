@@ -8,6 +8,7 @@ import {
   embedOptions,
   InputError,
   type MovedWord,
+  random,
   resolveSettings,
   startFrom,
   startRate,
@@ -76,9 +77,9 @@ export interface Continued {
  * Numbers of the corpus a block, and blocks a thread takes before all wait for each other: more where there
  * are others to wait for, fewer where words are to be drawn back in between.
  */
-const BLOCK = 65_536;
-const ROUND = 8;
-const LONG_ROUND = 32;
+const BLOCK = 16_384;
+const ROUND = 32;
+const LONG_ROUND = 128;
 
 /**
  * Trains word vectors on a corpus and writes them. What is needed to go on after a kill lies in OUTPUT.work
@@ -158,7 +159,11 @@ interface Training extends EmbedOptions {
   readonly pulled: { readonly start: WordAnchor; readonly strength: number } | null;
 }
 
-/** All passes over the corpus, from where a run with the same key was stopped. */
+/**
+ * All passes over the corpus, from where a run with the same key was stopped. Each pass takes the blocks in
+ * an order of its own: where they came as they are in the corpus, the last of its files would be what the
+ * vectors know best: with 100 novels before 20 000 reviews three of a hundred analogies were lost.
+ */
 async function trainOn(
   model: EmbedModel,
   corpus: EncodedCorpus,
@@ -169,15 +174,19 @@ async function trainOn(
   const state = stateIn(folder, key, model);
   const first = await state.load();
   const words = (block: number) => Math.round((block / blocks) * corpus.tokens);
+  const order = (epoch: number) => random(seed).fork(`order ${epoch}`).permutation(blocks);
   const workers = await embedThreads(model, corpus.path);
   const begin = performance.now();
   const size = threads * (threads > 1 && pulled === null ? LONG_ROUND : ROUND);
   let saved = begin;
+  let places = order(Math.floor(first / blocks));
   try {
     for (let at = first; at < total; ) {
       const round: EmbedBlock[] = [];
       for (; round.length < size && at < total; at++) {
-        const [epoch, block] = [Math.floor(at / blocks), at % blocks];
+        const epoch = Math.floor(at / blocks);
+        if (at % blocks === 0) places = order(epoch);
+        const block = places[at % blocks]!;
         round.push({
           from: block * BLOCK,
           to: Math.min(corpus.length, (block + 1) * BLOCK),
