@@ -70,7 +70,7 @@ export function gradients(
   const places = new Map<Value, number>();
   const g = formulas(builder, lossType.dtype, opset, PREFIX);
   /** The nodes that operators with a gradient of the whole end in. */
-  const wholes = new Map<Node, Lowered["gradient"]>();
+  const wholes = new Map<Node, Lowered & Pick<Node, "inputs">>();
   follow();
   wholeGelus(work, depends);
   while (decompose()) follow();
@@ -94,11 +94,11 @@ export function gradients(
     const dys = node.outputs.map((output) => (output ? total(output) : null));
     if (dys.every((dy) => dy === null)) continue;
     const op = opOf(node);
-    if (op.gradient === null) continue;
-    const at = siteOf(node, dys, forward);
     const whole = wholes.get(node);
-    const made = whole ? [whole(dys[0]!)] : op.gradient(g, at);
-    for (const [i, input] of node.inputs.entries()) {
+    if (op.gradient === null && !whole) continue;
+    const at = siteOf(node, dys, forward);
+    const made = whole ? whole.gradient(dys[0]!) : op.gradient!(g, at);
+    for (const [i, input] of (whole ?? node).inputs.entries()) {
       if (!input || !depends.has(input)) continue;
       const one = made[i] ?? null;
       let gradient = typeof one === "function" ? one() : one;
@@ -162,11 +162,11 @@ export function gradients(
       if (lowered) {
         changed = true;
         const last = nodes.at(-1)!;
-        last.outputs = [...node.outputs];
-        wholes.set(last, lowered.gradient);
+        last.outputs = [node.outputs[0]!];
+        wholes.set(last, { inputs: node.inputs, gradient: lowered.gradient });
         continue;
       }
-      if (!op?.decompose || op.decomposes?.(node) === false) {
+      if (!op?.decompose) {
         nodes.push(node);
         continue;
       }

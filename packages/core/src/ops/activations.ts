@@ -59,7 +59,7 @@ export const Swish = decomposed((g, at) => {
  */
 export const Gelu: Op = {
   ...unary((g, { x, dy, at }) =>
-    at.text("approximate", "none") === "tanh" ? geluTanh(g, x, dy) : geluErf(g, x).gradient(dy),
+    at.text("approximate", "none") === "tanh" ? geluTanh(g, x, dy) : geluErf(g, x).gradient(dy)[0]!,
   ),
   lower: (g, at) => (at.text("approximate", "none") === "tanh" ? null : geluErf(g, at.x[0]!)),
 };
@@ -100,7 +100,7 @@ function geluErf(g: Formula, x: Value): Lowered {
   return {
     gradient(dy) {
       const density = g.exp(g.sub(-Math.log(Math.sqrt(2 * Math.PI)), g.square(u)));
-      return g.mul(dy, g.add(distribution, g.mul(x, density)));
+      return [g.mul(dy, g.add(distribution, g.mul(x, density)))];
     },
   };
 }

@@ -52,11 +52,11 @@ export type GradientRule = (g: Formula, at: Site) => readonly InputGradient[];
 export type Decomposition = (g: Formula, at: Omit<Site, "dy" | "dys">) => readonly (Value | null)[];
 
 /**
- * An operator of one input, appended as plainer ones, the last of which gives its output: dx from dy and what
- * they left.
+ * An operator appended as plainer ones, the last of which gives its first output: the gradients of its inputs
+ * from dy and what they left.
  */
 export interface Lowered {
-  gradient(dy: Value): Value;
+  gradient(dy: Value): readonly InputGradient[];
 }
 
 /**
@@ -68,8 +68,6 @@ export interface Op {
   readonly decompose?: Decomposition;
   /** As `decompose`, with a gradient of the whole; null where the rule is to be taken. */
   readonly lower?: (g: Formula, at: Omit<Site, "dy" | "dys">) => Lowered | null;
-  /** Of an operator with both: whether this node is decomposed, and not differentiated by the formula. */
-  decomposes?(node: Node): boolean;
   /** Inputs are broadcast against each other: the engine undoes that in what `gradient` returns. */
   readonly broadcasts?: boolean;
 }

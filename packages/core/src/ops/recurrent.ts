@@ -1,6 +1,6 @@
 import type { Value } from "../ir/graph.ts";
 import type { Formula } from "./formula.ts";
-import { lstmGradient } from "./lstm-gradient.ts";
+import { lstmSteps } from "./lstm-gradient.ts";
 import { type Decomposition, decomposed, type Op } from "./op.ts";
 
 type Part = Parameters<Decomposition>[1];
@@ -9,16 +9,18 @@ type Part = Parameters<Decomposition>[1];
 
 /**
  * Gates i, o, f, c (Hochreiter and Schmidhuber 1997, in ONNX's order). Where only the states of all steps are
- * used and the first ones are zero, the operator stays whole and has a gradient of its own.
+ * used and the first ones are zero, the steps have a gradient of the whole.
  */
 export const LSTM: Op = {
-  gradient: (g, at) => {
+  gradient: null,
+  lower(g, at) {
+    const { inputs, outputs } = at.node;
+    const others = [inputs[5], inputs[6], inputs[7], outputs[1], outputs[2]];
+    if (others.some((value) => value != null) || !outputs[0]) return null;
     refuseVariants(at, ["Sigmoid", "Tanh", "Tanh"]);
-    return lstmGradient(g, at);
+    return lstmSteps(g, at);
   },
   decompose: (g, at) => unrolledLstm(g, at),
-  decomposes: ({ inputs, outputs }) =>
-    [inputs[5], inputs[6], inputs[7], outputs[1], outputs[2]].some((value) => value != null) || !outputs[0],
 };
 
 const unrolledLstm: Decomposition = (g, at) =>
