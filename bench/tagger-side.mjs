@@ -1,8 +1,8 @@
 // Graft's side of bench/tagger.mjs: SENTENCES ENCODER HEAD THREADS [tag]; prints the words a second of each
 // epoch after the first, or with "tag" of tagging with the model that one epoch made, opened from its bytes.
 import { readFileSync } from "node:fs";
-import module from "onnxruntime-node";
 import * as core from "../packages/core/dist/index.js";
+import { ortRuntime } from "../packages/node/dist/index.js";
 
 const [path, encoder, head, threads, work] = process.argv.slice(2);
 const isTagging = work === "tag";
@@ -33,7 +33,8 @@ const spec = {
   head: { name: "head", kind: head, tags: 17 },
   trunk: { kind: "network", encoding, settings },
 };
-const runtime = core.ort(module, { session: { intraOpNumThreads: Number(threads) } });
+// As `graft train` and `graft predict` have it.
+const runtime = await ortRuntime({ threads: Number(threads), lanes: isTagging ? 1 : 2 });
 let begin = performance.now();
 const wordsPerSecond = [];
 const { model } = await core.trainTagger({

@@ -63,7 +63,8 @@ const AVERAGED = 0.05;
 
 /**
  * Trains a network with AdamW on batches of like lengths, each length in a session of its own, at a rate that
- * rises for an epoch at most and then falls to a fiftieth. The weights are running averages, those of the
+ * rises for an epoch at most and then falls to a fiftieth. Where the runtime has lanes, a step is as many
+ * smaller batches, which run at once. The weights are running averages, those of the
  * epoch that scores best.
  */
 export async function trainTagNetwork(
@@ -93,8 +94,14 @@ export async function trainTagNetwork(
     }
     return plan;
   };
+  const lanes = options.runtime.lanes ?? 1;
   const epochBatches = (epoch: number) =>
-    tagBatches(lengths, options.batchTokens, MOST_ROWS, random.fork(`order ${epoch}`));
+    tagBatches(
+      lengths,
+      Math.ceil(options.batchTokens / lanes),
+      Math.ceil(MOST_ROWS / lanes),
+      random.fork(`order ${epoch}`),
+    );
   const feedsOf = async (batch: TagBatch, source: Random): Promise<Feeds> => {
     const feeds = {
       ...(await network.feeds(batch, source)),
@@ -108,14 +115,16 @@ export async function trainTagNetwork(
     return feeds;
   };
   const first = epochBatches(0);
-  const total = first.length * options.epochs;
+  const perEpoch = Math.ceil(first.length / lanes);
+  const total = perEpoch * options.epochs;
   const done = await train(planOf(await feedsOf(first[0]!, random.fork("probe"))), {
     runtime: options.runtime,
     optimizer: optimizers.adamw,
     settings: { weightDecay: 0.01 },
     rate: options.learningRate,
-    schedule: warmup(Math.min(200, first.length), (step) => Math.max(0.02, 1 - step / total)),
+    schedule: warmup(Math.min(200, perEpoch), (step) => Math.max(0.02, 1 - step / total)),
     epochs: options.epochs,
+    accumulate: lanes,
     clip: 2,
     ema: 1 - 1 / Math.max(2, AVERAGED * total),
     emaEvery: Math.max(1, Math.min(4, Math.floor((AVERAGED * total) / 8))),

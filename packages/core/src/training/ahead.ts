@@ -30,3 +30,15 @@ export async function* ahead<T>(
     await iterator.return?.();
   }
 }
+
+/** Elements by `size`, the last ones in what remains. */
+export async function* inGroups<T>(elements: AsyncIterable<T>, size: number): AsyncGenerator<T[], void> {
+  let group: T[] = [];
+  for await (const element of elements) {
+    group.push(element);
+    if (group.length < size) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}

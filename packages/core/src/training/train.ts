@@ -14,7 +14,7 @@ import { initialState, type Optimizer } from "../optim/optimizer.ts";
 import { constant, type Schedule } from "../optim/schedules.ts";
 import type { Feeds, Runtime, Session } from "../runtime/runtime.ts";
 import { float32, type Tensor } from "../tensor.ts";
-import { ahead } from "./ahead.ts";
+import { ahead, inGroups } from "./ahead.ts";
 import { type Statistics, type TrainedBatchNorms, updateStatistics } from "./batch-norms.ts";
 import { idleOptimizers } from "./idle-optimizers.ts";
 import { type Anchor, anchoring } from "./l2-sp.ts";
@@ -40,7 +40,7 @@ export interface TrainOptions {
   planFor?(batch: Feeds): TrainingPlan;
   /** How single parameters differ from the rest; see `arenaOf`. */
   readonly training?: (name: string, tensor: Tensor) => Training;
-  /** Batches whose gradients are averaged to one step; 1 when left out. */
+  /** Batches whose gradients are averaged to one step; 1 when left out. They run at once where the runtime has lanes. */
   readonly accumulate?: number;
   /** Greatest length of all gradients together. */
   readonly clip?: number;
@@ -129,6 +129,15 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
     state: copyState(state),
     reason,
   });
+  const runOf = async (batch: Feeds) => {
+    const { session, packed } = await executableOf(options.planFor?.(batch) ?? plan);
+    return { packed, results: await session.run({ ...packed.feeds(), ...batch }) };
+  };
+  const isWide = accumulate > 1 && (options.runtime.lanes ?? 1) > 1;
+  async function* atOnce(batches: AsyncIterable<Feeds>) {
+    for await (const group of inGroups(batches, isWide ? accumulate : 1))
+      for (const run of await Promise.all(group.map(runOf))) yield run;
+  }
   try {
     while (state.epoch < options.epochs) {
       let pending = 0;
@@ -148,9 +157,8 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
         pending = 0;
         loss = 0;
       };
-      for await (const batch of ahead(options.batches(state.epoch, state.batch), BATCHES_AHEAD)) {
-        const { session, packed } = await executableOf(options.planFor?.(batch) ?? plan);
-        const results = await session.run({ ...packed.feeds(), ...batch });
+      const made = ahead(options.batches(state.epoch, state.batch), Math.max(BATCHES_AHEAD, accumulate));
+      for await (const { packed, results } of atOnce(made)) {
         gather(arena, sum, packed.gradientOf(results), pending === 0);
         const one = packed.loss(results);
         if (!Number.isFinite(one))

@@ -31,6 +31,8 @@ export interface OrtRuntimeOptions {
    * less. On the CPU alone.
    */
   readonly throughput?: boolean;
+  /** So many runs at once, with `throughput` or without; each lane has a copy of the model. On the CPU alone. */
+  readonly lanes?: number;
 }
 
 /** ONNX Runtime in a worker thread. */
@@ -58,7 +60,9 @@ export async function ortRuntime(options: OrtRuntimeOptions = {}): Promise<OrtRu
   const { spinning = !throughput } = options;
   requireCount("threads", threads);
   requireCount("queue", queue);
-  const lanes = throughput && device === "cpu" ? Math.min(threads, MOST_LANES) : 1;
+  const { lanes: most = throughput ? MOST_LANES : 1 } = options;
+  requireCount("lanes", most);
+  const lanes = device === "cpu" ? Math.min(threads, most) : 1;
   const connections = Array.from({ length: lanes }, () =>
     connect(new URL("./worker.js", import.meta.url), queue),
   );

@@ -32,6 +32,9 @@ import { renderTaggingReport, type TaggingReport, worstSentences } from "./repor
 import { type Sentence, sentenceParts } from "./sentences.ts";
 import { TAGGER_NAMES, taggerOptions } from "./settings.ts";
 
+/** Parts of a batch trained on at once: in more of them a step of an LSTM has few rows, and takes as long. */
+const LANES = 2;
+
 /** What tagger is trained, and how. */
 export interface TrainTaggerRunOptions {
   /** The RUN folder. */
@@ -118,6 +121,8 @@ export async function trainTaggerRun(
   const runtime =
     options.runtime ??
     (await ortRuntime({
+      // The small operators of a trunk share no work. A pretrained network's do, and a copy of it takes memory.
+      lanes: encoder === null ? LANES : 1,
       ...(options.threads === undefined ? {} : { threads: options.threads }),
       ...(options.device === undefined ? {} : { device: options.device }),
     }));
@@ -130,6 +135,8 @@ export async function trainTaggerRun(
       settings,
       seed,
       backbone: source?.sha256 ?? encoder?.sha256 ?? backbone,
+      // Steps are as many smaller batches: another number of threads would go on with other batches.
+      ...((runtime.lanes ?? 1) > 1 ? { lanes: runtime.lanes } : {}),
       ...(encoder === null
         ? {}
         : {
