@@ -40,8 +40,9 @@ export function classFindings({ rows }: Dataset, classes: readonly ClassCount[])
   const trained = (one: ClassCount) => one.train + one.none;
   const tested = (one: ClassCount) => one.test + one.val;
   const hasParts = rows.some((row) => row.split !== null);
+  const noun = rows.some(({ tokens }) => tokens !== undefined) ? "token" : "row";
   const about = (chosen: readonly ClassCount[]) =>
-    chosen.map((one) => ({ rows: [], detail: `${one.name}: ${counted(trained(one), "training row")}` }));
+    chosen.map((one) => ({ rows: [], detail: `${one.name}: ${counted(trained(one), `training ${noun}`)}` }));
   const present = classes.filter((one) => trained(one) > 0);
   if (present.length < 2) {
     findings.push({
@@ -63,7 +64,7 @@ export function classFindings({ rows }: Dataset, classes: readonly ClassCount[])
       remedy: "add training rows for it, or take it out of the test part",
       examples: untrained.map((one) => ({
         rows: [],
-        detail: `${one.name}: ${counted(tested(one), "row")} in val and test`,
+        detail: `${one.name}: ${counted(tested(one), noun)} in val and test`,
       })),
     });
   }
@@ -95,16 +96,21 @@ export function classFindings({ rows }: Dataset, classes: readonly ClassCount[])
       kind: "tiny-class",
       severity: tiny.some((one) => trained(one) < 2) ? "problem" : "warning",
       count: tiny.length,
-      message: `${counted(tiny.length, "class has", "classes have")} fewer than ${FEW} training rows`,
+      message: `${counted(tiny.length, "class has", "classes have")} fewer than ${FEW} training ${noun}s`,
       remedy: "label more of them, or merge them with a class they belong to",
       examples: about(tiny),
     });
   }
-  findings.push(...imbalance(present.map((one) => ({ name: one.name, count: trained(one) }))));
+  findings.push(
+    ...imbalance(
+      present.map((one) => ({ name: one.name, count: trained(one) })),
+      noun,
+    ),
+  );
   return findings;
 }
 
-function imbalance(classes: readonly { name: string; count: number }[]): DataFinding[] {
+function imbalance(classes: readonly { name: string; count: number }[], noun: string): DataFinding[] {
   if (classes.length < 2) return [];
   const sorted = [...classes].sort((a, b) => b.count - a.count);
   const [most, least] = [sorted[0]!, sorted.at(-1)!];
@@ -115,7 +121,7 @@ function imbalance(classes: readonly { name: string; count: number }[]): DataFin
       kind: "imbalance",
       severity: ratio >= VERY_UNEVEN ? "warning" : "note",
       count: classes.length,
-      message: `the largest class has ${ratio.toFixed(ratio < 10 ? 1 : 0)} times the training rows of the smallest`,
+      message: `the largest class has ${ratio.toFixed(ratio < 10 ? 1 : 0)} times the training ${noun}s of the smallest`,
       remedy: "look at macro-F1 beside accuracy, and weigh the classes or label more of the small ones",
       examples: [most, least].map(({ name, count }) => ({ rows: [], detail: `${name}: ${count}` })),
     },

@@ -177,7 +177,9 @@ function exampleOf(rows: readonly Row[], members: readonly number[]): FindingExa
     members[1]!;
   const told = [first, other].map((i) => rows[i]!);
   const said = [...new Set(told.map(glimpse))].map((text, i) =>
-    told[0]!.label === told[1]!.label && i > 0 ? text : `${told[i]!.label ?? "no label"}: ${text}`,
+    told[0]!.label === told[1]!.label && (i > 0 || told[0]!.label === null)
+      ? text
+      : `${told[i]!.label ?? "no label"}: ${text}`,
   );
   const both = told[0]!.label !== told[1]!.label && said.length === 1;
   return {

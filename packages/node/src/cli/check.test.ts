@@ -32,6 +32,17 @@ async function run(...args: string[]) {
 }
 
 describe("graft check", () => {
+  it("counts tokens of each tag, and shows equal sentences without a label", async () => {
+    const tagged = join(folder, "t.conll");
+    await writeFile(tagged, `${"It PRON\nfell VERB\n\nshe PRON\nleft VERB\n\n".repeat(2)}No DET\n`);
+    const { out } = await run(tagged);
+    await rm(tagged);
+    expect(out).toContain("5 sentences with 3 tags");
+    expect(out).toMatch(/tag +tokens\n +DET +1\n/);
+    expect(out).toContain("DET: 1 training token\n");
+    expect(out).toMatch(/t.conll line 1 and t.conll line 7: It fell/);
+  });
+
   it("tells people of classes, of each finding with an example, and what to do", async () => {
     const { code, out } = await run(table);
     expect(code).toBe(0);

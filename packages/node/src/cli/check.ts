@@ -81,7 +81,9 @@ function printReport(terminal: Terminal, report: CheckReport): void {
     "image-classification": "images",
     "token-classification": "sentences",
   }[task];
-  terminal.print(`${source}: ${rows} ${what} in ${classes.length} classes`);
+  terminal.print(
+    `${source}: ${rows} ${what} ${task === "token-classification" ? `with ${classes.length} tags` : `in ${classes.length} classes`}`,
+  );
   for (const note of notes) terminal.print(`  ${note}`);
   terminal.print();
   printClasses(terminal, report);
@@ -98,11 +100,12 @@ function printReport(terminal: Terminal, report: CheckReport): void {
   }
 }
 
-function printClasses(terminal: Terminal, { classes }: CheckReport): void {
+function printClasses(terminal: Terminal, { classes, task }: CheckReport): void {
   const parts = (["train", "val", "test", "none"] as const).filter((part) =>
     classes.some((one) => one[part] > 0),
   );
-  const head = ["class", "rows", ...(parts.length === 1 && parts[0] === "none" ? [] : parts)];
+  const named = task === "token-classification" ? ["tag", "tokens"] : ["class", "rows"];
+  const head = [...named, ...(parts.length === 1 && parts[0] === "none" ? [] : parts)];
   const shown = classes.length > SHOWN_CLASSES ? classes.slice(0, SHOWN_CLASSES) : classes;
   const lines = shown.map((one) => [
     one.name,

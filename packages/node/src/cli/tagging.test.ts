@@ -227,13 +227,33 @@ describe("what is at the edge has a clear answer", () => {
       "--arch-options",
       "rows=1024",
     );
-    expect(out).toMatch(/1 tags of the test part never occur in training: B-DATE \(1 tokens\)/);
+    expect(out).toMatch(
+      /tags of the test part that never occur in training: B-DATE \(1×\); their tokens count as errors/,
+    );
+  });
+  test("a test part that holds every training sentence", async () => {
+    await writeFile(at("twin.conll"), sentences(100, 1));
+    const { code, err } = await run(
+      ...["train", at("data.conll"), "--test", at("twin.conll"), "--output", at("none"), "--fast"],
+    );
+    expect(code).toBe(1);
+    expect(err).toMatch(/all \d+ training sentences stand in the test part, too/);
+  });
+  test("a broken line, left out and told", async () => {
+    await writeFile(at("broken.conll"), sentences(100, 1).replace(". O", "."));
+    const { code, out, err } = await run(
+      ...["train", at("broken.conll"), "--test", at("test.conll"), "--output", at("broken")],
+      ...["--fast", "--arch-options", "rows=1024", "--on-error", "skip", "--no-baselines"],
+    );
+    expect(code).toBe(0);
+    expect(err).toMatch(/warning: left out: .*broken.conll line \d+ has 1 column/);
+    expect(out).not.toContain("\n\n\n");
   });
   test("a mix of schemes", async () => {
     await writeFile(at("mixed.conll"), "a B-X\nb M-X\nc E-X\n\nd U-X\n");
     const { code, err } = await run("train", at("mixed.conll"), "--output", at("none"));
     expect(code).toBe(1);
-    expect(err).toMatch(/a mix of schemes/);
+    expect(err).toMatch(/mixed.conll: tags use the letters B, E, M, U, a mix of schemes/);
   });
   test("a backbone that is not there, and a head that tags nothing", async () => {
     const missing = await run("train", at("data.conll"), "--output", at("none"), "--backbone", "photo.onnx");

@@ -104,6 +104,7 @@ export async function trainTagged(
   terminal.print(`${chosen.backbone} · ${chosen.layer} · ${chosen.head} · ${chosen.method}`);
   terminal.print(`method: ${config.reason}`);
   printTest(terminal, metrics.test);
+  if (baselines.majority !== null || baselines.raw !== null || transfer !== null) terminal.print();
   for (const [name, value] of Object.entries(baselines))
     if (value !== null) terminal.print(`${name.padEnd(9)} ${percent(value)} of tokens`);
   if (transfer !== null)
@@ -328,5 +329,4 @@ function printTest(terminal: Terminal, test: TaggingTest): void {
     terminal.print(
       `  ${type.padEnd(12)} precision ${exact(precision)}  recall ${exact(recall)}  F1 ${exact(f1)}  ${gold} spans`,
     );
-  terminal.print();
 }

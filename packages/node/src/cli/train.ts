@@ -120,6 +120,7 @@ export const train = command({
       throw new UsageError("graft train: --earlier and --earlier-column are of --keep, which is missing");
     const dataset = await readData(path, settings, { signal });
     for (const note of dataset.notes ?? []) terminal.print(`note: ${note}`);
+    for (const reason of dataset.skipped.slice(0, 5)) terminal.warn(`left out: ${reason}`);
     if (dataset.task === "token-classification")
       return await trainTagged(dataset, output, settings, { terminal, signal, words });
     if (settings.arch === null && (settings.archOptions ?? settings.imageSize) !== null)

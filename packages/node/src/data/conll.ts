@@ -97,19 +97,22 @@ function isHan(text: string): boolean {
 const columnsIn = (count: number) => `${count} ${count === 1 ? "column" : "columns"}`;
 
 /**
- * Whether lines are tokens in columns: every line has as many cells as the first, two to twenty, blank lines
- * cut them into sentences of more than one line on average, and the last column holds few different values.
+ * Whether lines are tokens in columns: all but one line of fifty have as many cells as the first, two to
+ * twenty, blank lines cut them into sentences of more than one line on average, and the last column holds
+ * few different values. What is uneven is left to the reader, which names its line.
  */
 export function areColumns(lines: readonly string[]): boolean {
   const whole = lines.slice(0, 4000);
   const filled = whole.filter((line) => line.trim() !== "").map((line) => cellsOf(line.replace(/\r$/, "")));
   const width = filled[0]?.length ?? 0;
   if (filled.length < 4 || width < 2 || width > 20) return false;
-  if (filled.some((cells) => cells.length !== width || /\s/.test(cells[0]!) || cells.at(-1) === ""))
-    return false;
+  const even = filled.filter(
+    (cells) => cells.length === width && !/\s/.test(cells[0]!) && cells.at(-1) !== "",
+  );
+  if (filled.length - even.length > filled.length / 50) return false;
   let groups = 0;
   for (const [i, line] of whole.entries())
     if (line.trim() !== "" && (i === 0 || whole[i - 1]!.trim() === "")) groups++;
-  const tags = new Set(filled.map((cells) => cells.at(-1)!));
+  const tags = new Set(even.map((cells) => cells.at(-1)!));
   return groups >= 2 && filled.length >= groups * 1.5 && tags.size <= Math.max(4, filled.length / 3);
 }

@@ -46,7 +46,7 @@ export const conllu: Format = {
         if (cells.length !== FIELDS.length) {
           problem ??= [
             i,
-            `has ${cells.length} fields between tabs where CoNLL-U has ${FIELDS.length}; correct the line${cells.length > 1 ? ", or name the file .conll for columns of another kind" : ""}`,
+            `has ${cells.length === 1 ? "1 field" : `${cells.length} fields`} between tabs where CoNLL-U has ${FIELDS.length}; correct the line${cells.length > 1 ? ", or name the file .conll for columns of another kind" : ""}`,
           ];
           break;
         }

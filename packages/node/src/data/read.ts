@@ -6,6 +6,7 @@ import {
   InputError,
   type Row,
   resolveSettings,
+  type SchemeFound,
   schemeOf,
   sortedClasses,
 } from "@graft-ml/core";
@@ -140,7 +141,7 @@ function startReading(settings: DataSettings, classes: readonly string[] | null)
       const found = isTagged ? tagsIn(rows) : sortedClasses(rows.map((row) => row.label));
       if (isTagged) {
         requireTags(found.length, rows, path);
-        const told = irregularSpans(rows);
+        const told = irregularSpans(rows, path);
         if (told !== null) notes.push(told);
       } else if (classes === null) requireClasses(found.length, rows.length, path, facts.columns ?? null);
       return {
@@ -191,9 +192,15 @@ function requireTags(tags: number, rows: readonly Row[], path: string): void {
 }
 
 /** What a person should know of spans that are not written as their scheme asks. */
-function irregularSpans(rows: readonly Row[]): string | null {
+function irregularSpans(rows: readonly Row[], path: string): string | null {
   const tagged = rows.filter(({ tokens }) => tokens?.tags);
-  const { scheme, spans, irregular, first } = schemeOf(tagged.map(({ tokens }) => tokens!.tags!));
+  let found: SchemeFound;
+  try {
+    found = schemeOf(tagged.map(({ tokens }) => tokens!.tags!));
+  } catch (error) {
+    throw error instanceof InputError ? fileError(path, error.message) : error;
+  }
+  const { scheme, spans, irregular, first } = found;
   if (first === null) return null;
   return `${irregular} of ${spans} spans are not written as ${scheme} asks (first: ${tagged[first.sentence]!.where}, token ${first.token + 1}); they are read as conlleval reads them: what continues nothing begins a span`;
 }

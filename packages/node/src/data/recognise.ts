@@ -294,7 +294,7 @@ async function withinEnding(
   if (format === "csv")
     return /\.(tsv|tab)(\.gz)?$/i.test(name) && isConll(texts, settings) ? "conll" : "csv";
   const first = texts.find((text) => text.trim() !== "");
-  return first !== undefined && holdsTokens(first) ? "tokensJsonl" : "jsonl";
+  return first !== undefined && holdsTokens(first, settings.labels) ? "tokensJsonl" : "jsonl";
 }
 
 /** Whether lines are tokens in columns; taken at its word where `--column` says so. */
@@ -329,7 +329,8 @@ async function formatOfText(
         : `cannot be read as text: row 1 ${problem}`,
     );
   }
-  if (texts[0]?.trimStart().startsWith("{")) return holdsTokens(texts[0]) ? "tokensJsonl" : "jsonl";
+  if (texts[0]?.trimStart().startsWith("{"))
+    return holdsTokens(texts[0], settings.labels) ? "tokensJsonl" : "jsonl";
   if (isConll(first!.texts, settings)) return "conll";
   if (dialectOf(texts, ending, settings, name) !== null) return "csv";
   if (startWithLabels(texts)) return "labelledLines";

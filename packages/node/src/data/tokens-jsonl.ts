@@ -1,5 +1,5 @@
 import { type Row, type Scheme, type Segment, type Span, segments, tagsOf } from "@graft-ml/core";
-import { type Format, fileError, textOptions } from "./format.ts";
+import { type DataSettings, type Format, fileError, textOptions } from "./format.ts";
 import { readLines } from "./lines.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -71,11 +71,14 @@ export const tokensJsonl: Format = {
   },
 };
 
-/** Whether a line of JSON holds tokens with tags, or a text with character spans. */
-export function holdsTokens(line: string): boolean {
+/**
+ * Whether a line of JSON holds tokens with tags (tokens alone where these are to be given), or a text with
+ * character spans.
+ */
+export function holdsTokens(line: string, labels: DataSettings["labels"]): boolean {
   const value = objectOf(line);
   if (typeof value === "string") return false;
-  if (isTexts(value.tokens)) return tagField(value) !== null;
+  if (isTexts(value.tokens)) return labels === "optional" || tagField(value) !== null;
   return textOf(value) !== null && spansField(value) !== null;
 }
 

@@ -224,3 +224,19 @@ test("unlabelled sentences are read to predict, their lines kept", async () => {
   expect(rows[0]!.tokens).toMatchObject({ texts: ["He", "left"], tags: null, lines: ["He", "left"] });
   await mkdir(join(path, "..", "x"));
 });
+
+test("columns are seen in a file with a broken line, which is named, or left out with its sentence", async () => {
+  const many = `${chunks}\n`.repeat(10).split("\n");
+  many[20] = "deficit";
+  const content = many.join("\n");
+  await expect(read("a.txt", content)).rejects.toThrow("a.txt line 21 has 1 column where line 1 has 3");
+  const { rows, skipped } = await read("a.txt", content, { onError: "skip" });
+  expect([rows.length, skipped.length]).toEqual([19, 1]);
+});
+
+test("tokens without tags are read where tags are to be given, and refused where they are learnt", async () => {
+  const line = '{"tokens": ["Ann", "left"]}\n';
+  const { rows } = await read("a.jsonl", line, { labels: "optional" });
+  expect(rows[0]!.tokens).toMatchObject({ texts: ["Ann", "left"], tags: null });
+  await expect(read("a.jsonl", line)).rejects.toThrow(/a.jsonl/);
+});

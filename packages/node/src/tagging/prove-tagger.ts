@@ -97,9 +97,9 @@ export function unknownTags(test: readonly Sentence[], known: ReadonlySet<string
   for (const { tokens } of test)
     for (const tag of tokens.tags!) if (!known.has(tag)) counts.set(tag, (counts.get(tag) ?? 0) + 1);
   if (counts.size === 0) return [];
-  const named = [...counts].map(([tag, count]) => `${tag} (${count} tokens)`).slice(0, 8);
+  const named = [...counts].map(([tag, count]) => `${tag} (${count}×)`).slice(0, 8);
   return [
-    `${counts.size} tags of the test part never occur in training: ${named.join(", ")}; their tokens count as errors`,
+    `tags of the test part that never occur in training: ${named.join(", ")}${counts.size > named.length ? ", …" : ""}; their tokens count as errors`,
   ];
 }
 

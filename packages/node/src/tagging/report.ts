@@ -80,10 +80,10 @@ const POLICY =
 
 /** Tokens: right spans, missed, wrong and invented ones each have a look. */
 export const TOKEN_STYLE = `
-.sentence{line-height:2.3}.sentence span{display:inline-block;padding:0 .25em;margin:0 .06em;border-radius:4px;line-height:1.35;vertical-align:top}
+.sentence{line-height:2.3}.sentence span,.sentence s{display:inline-block;padding:0 .25em;margin:0 .06em;border-radius:4px;line-height:1.35;vertical-align:top}
 .sentence i{display:block;font-style:normal;font-size:.68rem;color:var(--soft);line-height:1.1}
 .sentence .hit{background:color-mix(in srgb,var(--good) 20%,transparent)}.sentence .miss{background:color-mix(in srgb,var(--wrong) 26%,transparent)}
-.sentence .miss i{color:var(--bad)}.sentence s{text-decoration:none;color:var(--soft)}
+.sentence .miss i{color:var(--bad)}.sentence s{text-decoration:none;color:var(--soft)}td bdi{white-space:nowrap}
 `;
 
 /** The report of a tagger as one HTML page that needs nothing beside itself; every text of the data is escaped. */
@@ -174,7 +174,7 @@ export function tagScores(test: TaggingTest): Markup {
     ["macro-F1 of tags", percent(test.macroF1)],
     ["calibration error", test.ece.toFixed(3)],
   );
-  return html`${factTable(rows)}<p class="fine">Invalid sequences are read as conlleval reads them: what continues nothing begins a span. Strictly, such spans are none.</p>`;
+  return html`${factTable(rows)}${test.spans !== null && html`<p class="fine">Invalid sequences are read as conlleval reads them: what continues nothing begins a span. Strictly, such spans are none.</p>`}`;
 }
 
 function table(head: readonly string[], rows: readonly (readonly Content[])[]): Markup {

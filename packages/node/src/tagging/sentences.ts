@@ -66,13 +66,17 @@ export function sentenceParts(dataset: Dataset, { random, testFraction }: Partin
     train = train.filter((row) => !heldKeys.has(keyOf(row)));
   }
   const left = before - train.length - held.length;
+  if (train.length + held.length === 0 && left > 0 && test.length > 0)
+    throw new InputError(
+      `${dataset.source}: all ${left} training sentences stand in the test part, too, and none is left to learn from; train on others`,
+    );
   if (left > 0)
     notes.push(
       `${left} training or validation sentences left out: the same sentence stands in a part that judges`,
     );
   if (train.length === 0 || held.length === 0 || test.length === 0)
     throw new InputError(
-      `${dataset.source}: ${rows.length} sentences are too few for parts to train, choose and test on (${train.length}, ${held.length}, ${test.length}); add sentences, or give the test part with --test`,
+      `${dataset.source}: too few sentences (${rows.length}) for parts to train, choose and test on (${train.length}, ${held.length}, ${test.length}); add sentences, or give the test part with --test`,
     );
   return { train, held, test, notes };
 }
