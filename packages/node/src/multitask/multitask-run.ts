@@ -85,13 +85,18 @@ export async function multitaskRun(
   const file = typeof tasks === "string" ? await readTasksFile(tasks) : tasks;
   const runtime = options.runtime ?? (await ortRuntime(runtimeOptions(options)));
   try {
-    const asRead = await readTasks(file.tasks, {
-      seed,
-      validation: file.training.validation,
-      sentences: (await takesSentences(file.trunk)) ? { longest: file.trunk.maxLength ?? LONGEST } : null,
-      ...(onProgress && { onProgress: (done: number, total: number) => onProgress("read", done, total) }),
-      ...(signal && { signal }),
-    });
+    const sentences = (await takesSentences(file.trunk))
+      ? { longest: file.trunk.maxLength ?? LONGEST }
+      : null;
+    const asRead = await told(file.path, () =>
+      readTasks(file.tasks, {
+        seed,
+        validation: file.training.validation,
+        sentences,
+        ...(onProgress && { onProgress: (done: number, total: number) => onProgress("read", done, total) }),
+        ...(signal && { signal }),
+      }),
+    );
     const read: TaskData[] = [];
     for (const data of asRead)
       read.push(await completed(data, { file, backbone: file.trunk.backbone, runtime }));

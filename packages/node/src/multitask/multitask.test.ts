@@ -325,7 +325,9 @@ test("tasks that read one file are tested on the same rows, and lose none for ea
 
 test("tasks that cannot share a network are refused, with the task's name", async () => {
   const with_ = (tasks: object) => made("refused", { ...usual, tasks });
-  await expect(with_({ colour: { data: "nowhere.csv" } })).rejects.toThrow(/task "colour": .*nowhere\.csv/);
+  await expect(with_({ colour: { data: "nowhere.csv" } })).rejects.toThrow(
+    /refused\.json: task "colour": .*nowhere\.csv/,
+  );
   await expect(with_({ colour: { data: "colours.csv", layer: "layer.9" } })).rejects.toThrow(
     /task "colour": the network has no layer "layer\.9"/,
   );

@@ -15,6 +15,7 @@ import { namesVectors } from "../sources/vectors.ts";
 import { fineTuneOptions } from "../training/index.ts";
 import type { TaskKind } from "./kind.ts";
 import * as kinds from "./kinds/index.ts";
+import { repeatedKey } from "./repeated-key.ts";
 import { continuingOptions, sentenceOptions } from "./sentence-trunk.ts";
 
 /** TASKS.json as it was understood; see docs/multitask.md. */
@@ -141,6 +142,11 @@ export async function readTasksFile(path: string): Promise<TasksFile> {
   } catch (error) {
     throw new InputError(`${path} is not JSON: ${(error as Error).message}`);
   }
+  const twice = repeatedKey(text);
+  if (twice !== null)
+    throw new InputError(
+      `${path}: ${twice} is given twice; give one of the two another name, or take it out`,
+    );
   return tasksFile(content, path);
 }
 
