@@ -156,7 +156,7 @@ export async function multitaskRun(
     const labelled = ready.filter(({ open }) => open.prove && !open.isBefore);
     if (baselines && ready.length > 1)
       options.onNote?.(
-        `${labelled.length === 1 ? "the task" : `each of ${labelled.length} tasks`} is trained alone, too, for ${file.training.epochs} epochs: about the time of the joint run once more; --no-baselines leaves it out`,
+        `${labelled.length === 1 ? "the task" : `each of ${labelled.length} tasks`} is trained alone, too, for ${file.training.epochs === 1 ? "1 epoch" : `${file.training.epochs} epochs`}: about the time of the joint run once more; --no-baselines leaves it out`,
       );
     const affinity = options.affinity && ready.length > 1 ? await affinityOf(ready, context) : null;
     const joint = await trainJointly("joint", ready, context);

@@ -204,6 +204,9 @@ test("split writes a file a task, with the tags of the one network; safe keeps w
   };
   const whole = await made("whole", two, { baselines: false });
   const apart = await made("split", two, { baselines: false, split: true });
+  const page = await readFile(join(whole.output, "report.html"), "utf8");
+  expect(page).toContain("Against a guess");
+  expect(page).not.toMatch(/joint − alone|training alone/);
   expect((await readdir(apart.output)).filter((name) => name.endsWith(".onnx")).sort()).toEqual([
     "task.chunk.onnx",
     "task.pos.onnx",

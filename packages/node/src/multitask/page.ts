@@ -59,6 +59,7 @@ export function renderMultitask(run: MultitaskReport): string {
   const style = new Markup(`<style>${STYLE}${TOKEN_STYLE}</style>`);
   const learnt = Object.keys(metrics.tasks).length;
   const auxiliary = Object.entries(metrics.auxiliary);
+  const compared = run.sections.some(({ metrics: one }) => one.alone !== null);
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -76,23 +77,30 @@ ${metrics.deltaP !== null && html`<p class="headline">${meanSentence(metrics.del
 ${section(
   "The tasks",
   table(
-    ["task", "measure", "training rows", "joint", "alone", "joint − alone", "95% interval"],
+    [
+      ...["task", "measure", "training rows", "joint"],
+      ...(compared ? ["alone", "joint − alone", "95% interval"] : []),
+    ],
     run.sections.map(({ name, metrics: one }) => ({
       cells: [
         html`<bdi>${name}</bdi>${one.kept === "alone" && html` <small>alone is kept</small>`}`,
         one.measure,
         whole(one.rows.train),
         percent(one.joint),
-        one.alone === null
-          ? ""
-          : html`${percent(one.alone)}${one.gain?.against === "before" && html` <small>before</small>`}`,
-        one.gain === null ? "" : points(one.gain.gain),
-        one.gain === null ? "" : pointsRange(one.gain.interval),
+        ...(compared
+          ? [
+              one.alone === null
+                ? ""
+                : html`${percent(one.alone)}${one.gain?.against === "before" && html` <small>before</small>`}`,
+              one.gain === null ? "" : points(one.gain.gain),
+              one.gain === null ? "" : pointsRange(one.gain.interval),
+            ]
+          : []),
       ],
     })),
     [2, 3, 4, 5, 6],
   ),
-  html`<p class="fine">The joint network and each task trained alone, on the same test rows. The test rows took no part in any choice.</p>`,
+  html`<p class="fine">${compared && "The joint network and each task trained alone, on the same test rows. "}The test rows took no part in any choice.</p>`,
 )}
 <div class="grid-2">
 ${metrics.affinity !== null && section("Which tasks help each other", affinityTable(metrics.affinity))}
@@ -225,7 +233,7 @@ function taskSection({
   ];
   return html`<h2 id="${name}"><bdi>${name}</bdi> <small>${source}</small></h2>
 <div class="grid-2">
-${section(isBefore ? "Against the earlier tagger" : "Against training alone", barChart(bars))}
+${section(isBefore ? "Against the earlier tagger" : metrics.alone === null ? "Against a guess" : "Against training alone", barChart(bars))}
 ${"spans" in test ? tagSections(test) : classSections(test, classes)}
 ${chart !== null && section(curves.title, chart)}
 ${notes.length > 0 && section("Notes", html`<ul class="findings">${notes.map((note) => html`<li>${note}</li>`)}</ul>`)}
