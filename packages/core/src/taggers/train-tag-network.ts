@@ -5,8 +5,8 @@ import { warmup } from "../optim/schedules.ts";
 import type { Random } from "../random.ts";
 import type { Feeds, Runtime } from "../runtime/runtime.ts";
 import { planTraining, type TrainingPlan } from "../training/plan.ts";
-import type { Parameters, TrainingState } from "../training/state.ts";
-import { type StepEvent, train } from "../training/train.ts";
+import type { Parameters } from "../training/state.ts";
+import { type TrainOptions, train } from "../training/train.ts";
 import { type TagBatch, tagBatches } from "./tag-batches.ts";
 import { headLoss, headTargets, type TagHead } from "./tag-head.ts";
 
@@ -29,20 +29,14 @@ export interface TagNetwork {
 }
 
 /** How long and how fast. */
-export interface TagTrainingOptions {
+export interface TagTrainingOptions
+  extends Pick<TrainOptions, "patience" | "onStep" | "onEpoch" | "checkpoint" | "resume" | "signal"> {
   readonly runtime: Runtime;
   readonly random: Random;
   readonly epochs: number;
   readonly learningRate: number;
   /** Tokens a batch, at most 64 sentences. */
   readonly batchTokens: number;
-  /** Epochs without a better score after which training stops. */
-  readonly patience?: number;
-  onStep?(event: StepEvent): void;
-  onEpoch?(event: { epoch: number; loss: number; score: number | null }): void;
-  readonly checkpoint?: { readonly every: number; save(state: TrainingState): Promise<void> };
-  readonly resume?: TrainingState;
-  readonly signal?: { readonly aborted: boolean };
 }
 
 /** What was learnt, and how training went. */

@@ -1,9 +1,8 @@
 import { type Format, fileError, tableOptions, textOptions } from "./format.ts";
+import { type Fields, objectOf } from "./json-object.ts";
 import { type Lines, readLines } from "./lines.ts";
 import type { TableRecord } from "./records.ts";
 import { SAMPLE, type Table, tableRows } from "./table.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
 
 export const jsonl: Format = {
   about: "a JSON object a line",
@@ -27,7 +26,7 @@ function openTable(first: Lines, rest: AsyncIterable<Lines>, name: string): Tabl
   const objects = first.texts
     .slice(0, SAMPLE)
     .filter((text) => text.trim() !== "")
-    .map(parse)
+    .map(objectOf)
     .filter((parsed): parsed is Fields => typeof parsed === "object");
   if (objects.length === 0) {
     const array = first.texts[0]!.trimStart().startsWith("[");
@@ -35,7 +34,7 @@ function openTable(first: Lines, rest: AsyncIterable<Lines>, name: string): Tabl
       name,
       array
         ? "holds a JSON array; write one object a line"
-        : `no line is a JSON object; row 1 ${parse(first.texts[0]!)}`,
+        : `no line is a JSON object; row 1 ${objectOf(first.texts[0]!)}`,
     );
   }
   const columns = [...new Set(objects.flatMap((object) => Object.keys(object)))];
@@ -57,7 +56,7 @@ function recordsOf(lines: Lines, names: readonly string[]): TableRecord[] {
     const row = lines.first + i;
     const unreadable = lines.problems.get(i);
     if (unreadable === undefined && text.trim() === "") continue;
-    records.push({ row, line: row, ...fieldsOf(unreadable ?? parse(text), names) });
+    records.push({ row, line: row, ...fieldsOf(unreadable ?? objectOf(text), names) });
   }
   return records;
 }
@@ -74,17 +73,6 @@ function fieldsOf(parsed: Fields | string, names: readonly string[]): Pick<Table
     cells.push(value);
   }
   return { cells, problem: null };
-}
-
-/** The object of a line, or what is wrong with it. */
-function parse(text: string): Fields | string {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
-    return `is JSON but no object: ${text.slice(0, 40)}`;
-  } catch (error) {
-    return `is no JSON (${(error as Error).message.slice(0, 120)}); correct the line`;
-  }
 }
 
 /** A value as a cell; undefined where it is no single value. */

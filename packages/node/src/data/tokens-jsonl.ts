@@ -1,8 +1,7 @@
 import { type Row, type Scheme, type Segment, type Span, segments, tagsOf } from "@graft-ml/core";
 import { type DataSettings, type Format, fileError, textOptions } from "./format.ts";
+import { type Fields, objectOf } from "./json-object.ts";
 import { readLines } from "./lines.ts";
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** Fields of tags beside `tokens`, in the order they are looked for. */
 const TAG_FIELDS = ["tags", "ner_tags", "pos_tags", "chunk_tags", "upos", "pos", "labels"] as const;
@@ -224,16 +223,6 @@ function tagField(value: Fields): (typeof TAG_FIELDS)[number] | null {
 
 function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((one) => typeof one === "string");
-}
-
-function objectOf(text: string): Fields | string {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Fields;
-    return `is JSON but no object: ${text.slice(0, 40)}`;
-  } catch (error) {
-    return `is no JSON (${(error as Error).message.slice(0, 120)}); correct the line`;
-  }
 }
 
 const shown = ({ type, start, end }: Span) => `${start}–${end} (${type})`;
