@@ -1,16 +1,11 @@
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { random } from "@graft-ml/core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-
-const program = fileURLToPath(new URL("../packages/node/bin/graft.js", import.meta.url));
-const isBuilt = existsSync(fileURLToPath(new URL("../packages/node/dist/cli/main.js", import.meta.url)));
-if (!isBuilt) console.info("embed: not built (npx tsc -b), so kill -9 is not tested");
+import { canBeKilled, killedAfter, started, timed } from "./killed-program.ts";
 
 let folder: string;
 beforeAll(async () => {
@@ -24,24 +19,16 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 function embedding(output: string) {
-  const settings = "--dim 64 --epochs 15 --seed 3 --checkpoint 1 --phrases 1 --threads 1 --json --quiet";
+  const settings = "--dim 64 --epochs 15 --seed 3 --checkpoint 1 --phrases 1 --threads 1 --json";
   const args = ["embed", join(folder, "corpus.txt"), "--output", output, ...settings.split(" ")];
-  const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "inherit"] });
-  let out = "";
-  child.stdout.on("data", (text) => {
-    out += text;
-  });
-  const ended = new Promise<number | null>((resolve) => child.on("exit", (code) => resolve(code)));
-  return { kill: () => child.kill("SIGKILL"), ended, result: () => JSON.parse(out) as { resumed: number } };
+  return started(args);
 }
 
-test.skipIf(!isBuilt)(
+test.skipIf(!canBeKilled("graft embed"))(
   "kill -9 in the middle of graft embed, at random moments and behind a checkpoint: the next run ends with the same bytes",
   async () => {
     const whole = join(folder, "whole.bin");
-    const begin = performance.now();
-    expect(await embedding(whole).ended).toBe(0);
-    const milliseconds = performance.now() - begin;
+    const milliseconds = await timed(embedding(whole));
     const expected = await readFile(whole);
     const moments = random(5);
     for (let i = 0; i < 4; i++) {
@@ -49,13 +36,11 @@ test.skipIf(!isBuilt)(
       const killed = embedding(output);
       const isBehind = i % 2 === 0;
       if (isBehind) while (!existsSync(`${output}.work/state.json`)) await sleep(20);
-      await sleep(moments.uniform() * (isBehind ? 500 : milliseconds));
-      killed.kill();
-      await killed.ended;
+      await killedAfter(killed, moments.uniform() * (isBehind ? 500 : milliseconds));
       expect(existsSync(output) && isBehind).toBe(false);
       const again = embedding(output);
       expect(await again.ended).toBe(0);
-      if (isBehind) expect(again.result().resumed).toBeGreaterThan(0);
+      if (isBehind) expect(JSON.parse(again.out()).resumed).toBeGreaterThan(0);
       expect(existsSync(`${output}.work`)).toBe(false);
       expect((await readFile(output)).equals(expected), `after kill ${i}`).toBe(true);
     }
