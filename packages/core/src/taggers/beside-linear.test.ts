@@ -41,7 +41,7 @@ test.each<TagHeadKind>(["softmax", "crf"])(
       return tagged.flatMap((each) => [...each.probabilities!]);
     };
     const both = (share: number) => {
-      const made = besideLinear(model, head, linear, share);
+      const made = besideLinear(model, head, linear, { share });
       return probabilities({ ...spec, head: made.head, beside: { rows: 512 } }, writeModel(made.model));
     };
     const only = { name: "head", kind: "crf", tags: 3 } as const;
@@ -55,3 +55,30 @@ test.each<TagHeadKind>(["softmax", "crf"])(
     expect(network).not.toEqual(alone);
   },
 );
+
+test("a higher temperature leaves the best sequences and makes them less sure", async () => {
+  const head = { name: "head", kind: "crf", tags: 3 } as const;
+  const { model } = taggerNetwork(trunk, head, { random: random(2) });
+  const [sure, less] = await Promise.all(
+    [0.5, 4].map(async (temperature) => {
+      const made = besideLinear(model, head, linear, { share: 0.4, temperature });
+      const spec: TaggerSpec = {
+        version: 1,
+        tags,
+        scheme: null,
+        head: made.head,
+        trunk,
+        beside: { rows: 512 },
+      };
+      const tagger = await openTagger(spec, writeModel(made.model), runtime);
+      const tagged = await tagger.tag(tokens, { probabilities: true });
+      await tagger.close();
+      return tagged;
+    }),
+  );
+  for (const [i, { tags: best, probabilities }] of sure!.entries()) {
+    expect(less![i]!.tags).toEqual(best);
+    for (const [t, tag] of best.entries())
+      expect(less![i]!.probabilities![t * 3 + tag]!).toBeLessThan(probabilities![t * 3 + tag]!);
+  }
+});

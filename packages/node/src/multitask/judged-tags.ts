@@ -6,7 +6,7 @@ import {
   taggerOf,
   type Unit,
 } from "@graft-ml/core";
-import { heldScore } from "../tagging/learn-tagger.ts";
+import { heldScore } from "../tagging/held-score.ts";
 import type { Sentence } from "../tagging/sentences.ts";
 import { boundNetwork } from "./bound-network.ts";
 import type { OpenTask } from "./kind.ts";

@@ -1,22 +1,18 @@
 import {
-  besideLinear,
   calibratedTagger,
   convertTags,
   InputError,
   linearFeatures,
   linearModel,
-  openTagger,
   type Random,
   type Runtime,
   readModel,
   type Scheme,
-  type Tagged,
   type TaggedIds,
   type TaggerSpec,
   type TagHead,
   type Tensor,
   type TrunkSettings,
-  taggingScores,
   tokenEncoding,
   trainPerceptron,
   trainTagger,
@@ -24,11 +20,12 @@ import {
   writeModel,
 } from "@graft-ml/core";
 import type { Checkpoints } from "../training/checkpoints.ts";
+import { heldScore } from "./held-score.ts";
 import { type EncoderMethod, learnPretrained, type PretrainedTask } from "./learn-pretrained.ts";
-import { writtenTags } from "./metrics.ts";
 import type { EncoderTrunk } from "./pretrained-trunk.ts";
 import type { Sentence } from "./sentences.ts";
 import type { TaggerSettings } from "./settings.ts";
+import { withLinear } from "./with-linear.ts";
 
 /** What a tagger learns from. */
 export interface TaggerTask {
@@ -78,9 +75,6 @@ export interface LearntTagger {
 /** Epochs of a perceptron, its margin and share of hidden features: chosen on the validation part of English EWT. */
 const PERCEPTRON = { epochs: 8, margin: 3, dropout: 0.1 } as const;
 
-/** Weights tried of a linear tagger beside a network. */
-const SHARES = [0.15, 0.3, 0.45] as const;
-
 /**
  * Learns a tagger on the training sentences, the best epoch chosen on held-out ones: by F1 of spans, else by
  * accuracy.
@@ -122,7 +116,11 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
     };
   }
   const learnt = options.encoder ? await learnOverEncoder(options.encoder) : await learnNetwork();
-  return settings.beside ? await withLinear(learnt) : learnt;
+  if (!settings.beside) return learnt;
+  const { tagger } = await perceptron(null);
+  const feeds = options.encoder?.trunk.feeder.feeds;
+  const mixing = { held, scheme, rows: settings.rows, runtime, log, ...(feeds ? { feeds } : {}) };
+  return await withLinear(learnt, tagger, { ...mixing, ...(signal ? { signal } : {}) });
 
   async function perceptron(most: number | null, report?: (done: number, total: number) => void) {
     const features = linearFeatures(settings.rows);
@@ -147,27 +145,6 @@ export async function learnTagger(task: TaggerTask, options: LearnTaggerOptions)
       tags: Int32Array.from(named(sentence), (tag) => numbers.get(tag) ?? -1),
     }));
     return { ...calibratedTagger(trained, heldIds, features), epochs, wrong };
-  }
-
-  /** The network with a linear tagger beside it, where some weight of it is better on the held-out sentences. */
-  async function withLinear(own: LearntTagger): Promise<LearntTagger> {
-    const { tagger } = await perceptron(null);
-    let best = { score: Math.max(...own.scores), share: 0, learnt: own };
-    for (const share of SHARES) {
-      signal?.throwIfAborted();
-      const made = besideLinear(readModel(own.model), own.spec.head, tagger, share);
-      const spec: TaggerSpec = { ...own.spec, head: made.head, beside: { rows: settings.rows } };
-      const model = writeModel(made.model);
-      const opened = await openTagger(spec, model, runtime, options.encoder?.trunk.feeder.feeds);
-      const tagged = await opened.tag(held.map(({ tokens }) => tokens.texts));
-      await opened.close();
-      const score = heldScore(held, tagged, spec, scheme);
-      await log({ step: "beside", share, score });
-      if (score <= best.score) continue;
-      const reason = `${own.reason}; a linear tagger beside it has ${share} of the weight (${(100 * score).toFixed(1)} %)`;
-      best = { score, share, learnt: { ...own, spec, model, reason } };
-    }
-    return { ...best.learnt, chosen: { ...own.chosen, beside: best.share } };
   }
 
   async function learnNetwork(): Promise<LearntTagger> {
@@ -383,18 +360,4 @@ export function startOf(model: Uint8Array): ReadonlyMap<string, Tensor> {
 
 export function tensorsOf(model: Uint8Array): ReadonlyMap<string, Tensor> {
   return new Map([...readModel(model).graph.initializers].map(([value, tensor]) => [value.name, tensor]));
-}
-
-/** F1 of spans, or the accuracy, of tags of held-out sentences. */
-export function heldScore(
-  held: readonly Sentence[],
-  tagged: readonly Tagged[],
-  spec: TaggerSpec,
-  scheme: Scheme | null,
-): number {
-  const predicted = writtenTags(tagged, spec, scheme);
-  const sentences = held.map(({ tokens }, i) => ({ gold: tokens.tags!, predicted: predicted[i]! }));
-  const { spans, accuracy } = taggingScores(sentences, { scheme, seed: 0, replicates: 2 });
-  // Where no span is found yet, fewer wrong tokens are still better.
-  return spans === null ? accuracy : spans.f1 + 1e-3 * accuracy;
 }
