@@ -26,13 +26,14 @@ export function bucketOf(tokens: number): number {
  * The batches of an epoch: sentences of like lengths together, about `tokens` a batch and at most `most`
  * sentences, in random order where there is a source. Every batch of a length has as many rows, so that a
  * length is one shape; what would leave a batch of an epoch largely empty goes with the next longer
- * sentences.
+ * sentences. Of batches that run at once `atOnce` of like lengths follow each other: none waits for another.
  */
 export function tagBatches(
   lengths: ArrayLike<number>,
   tokens: number,
   most: number,
   random: Random | null,
+  atOnce = 1,
 ): TagBatch[] {
   const members = new Map<number, number[]>();
   const order = random
@@ -62,5 +63,10 @@ export function tagBatches(
       else add(own);
     }
   }
-  return random ? Array.from(random.permutation(batches.length), (i) => batches[i]!) : batches;
+  if (random === null) return batches;
+  const whole = batches.length - (batches.length % atOnce);
+  const groups = Array.from(random.permutation(whole / atOnce), (g) =>
+    batches.slice(g * atOnce, (g + 1) * atOnce),
+  );
+  return [...groups.flat(), ...batches.slice(whole)];
 }

@@ -95,6 +95,7 @@ export async function trainTagNetwork(
       Math.ceil(options.batchTokens / lanes),
       Math.ceil(MOST_ROWS / lanes),
       random.fork(`order ${epoch}`),
+      lanes,
     );
   const feedsOf = async (batch: TagBatch, source: Random): Promise<Feeds> => {
     const feeds = {

@@ -32,6 +32,14 @@ const sum = model((b) => {
   b.graph.outputs.push(Object.assign(y, { name: "y", dtype: "float32", shape: ["n"] }));
 });
 
+/** Products of matrices one after the other: a run that takes long. */
+const powers = model((b) => {
+  const x = b.input("x", "float32", ["n", "n"]);
+  let y = x;
+  for (let k = 0; k < 20; k++) y = b.apply("MatMul", [y, x]);
+  b.graph.outputs.push(Object.assign(y, { name: "y", dtype: "float32", shape: ["n", "n"] }));
+});
+
 /** Gives back a vector of any type, twice over. */
 const twice = (dtype: DataType) =>
   model((b) => {
@@ -183,6 +191,20 @@ describe("ONNX Runtime in a worker thread", () => {
       [3, 3],
       [4, 9],
     ]);
+  });
+
+  test("a run takes a lane that is free, whatever model the others run", async () => {
+    const runtime = await ortRuntime({ threads: 2, lanes: 2 });
+    const [long, short] = await Promise.all([runtime.load(powers), runtime.load(sum)]);
+    const done: string[] = [];
+    const x = float32([700, 700], new Float32Array(490_000));
+    const all = [
+      long.run({ x }).then(() => done.push("long")),
+      short.run({ a: vector(1), b: vector(2) }).then(() => done.push("short")),
+    ];
+    await Promise.all(all);
+    expect(done).toEqual(["short", "long"]);
+    await runtime.close();
   });
 
   test("refuses a file that is no model, a device that is absent and senseless settings", async () => {

@@ -85,6 +85,8 @@ export async function ortRuntime(options: OrtRuntimeOptions = {}): Promise<OrtRu
     }
   }
   let sessions = 0;
+  /** Runs that each lane has to do, of whatever model. */
+  const busy = connections.map(() => 0);
   return {
     device,
     threads,
@@ -99,7 +101,7 @@ export async function ortRuntime(options: OrtRuntimeOptions = {}): Promise<OrtRu
         const one = loaded[i]!;
         return one.status === "fulfilled" ? [sessionIn(thread, session, one.value)] : [];
       });
-      if (failed === undefined) return alike.length === 1 ? alike[0]! : together(alike);
+      if (failed === undefined) return alike.length === 1 ? alike[0]! : together(alike, busy);
       for (const one of alike) await one.close();
       throw failed.reason;
     },
@@ -111,8 +113,7 @@ export async function ortRuntime(options: OrtRuntimeOptions = {}): Promise<OrtRu
 const MOST_LANES = 4;
 
 /** Sessions of one model as one, in which every run goes to the session that has the fewest to do. */
-function together(sessions: readonly Session[]): Session {
-  const busy = sessions.map(() => 0);
+function together(sessions: readonly Session[], busy: number[]): Session {
   return {
     inputNames: sessions[0]!.inputNames,
     outputNames: sessions[0]!.outputNames,
