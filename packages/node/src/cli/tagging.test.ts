@@ -248,6 +248,9 @@ describe("what is at the edge has a clear answer", () => {
     expect(code).toBe(0);
     expect(err).toMatch(/warning: left out: .*broken.conll line \d+ has 1 column/);
     expect(out).not.toContain("\n\n\n");
+    const page = await readFile(join(at("broken"), "report.html"), "utf8");
+    expect(page).toContain("Scores on the test part");
+    expect(page).not.toContain("Against the baselines");
   });
   test("a mix of schemes", async () => {
     await writeFile(at("mixed.conll"), "a B-X\nb M-X\nc E-X\n\nd U-X\n");

@@ -92,6 +92,9 @@ export function renderTaggingReport(report: TaggingReport): string {
   const { test, baselines, transfer, chosen } = metrics;
   const headline = test.spans === null ? test.accuracy : test.spans.f1;
   const interval = test.spans === null ? test.accuracyInterval : test.spans.interval;
+  const rivals = Object.entries(baselines)
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => ({ name, value: value!, interval: null, isOurs: false }));
   const page = html`<!doctype html>
 <html lang="en">
 <head>
@@ -113,16 +116,17 @@ ${transfer !== null && html`<p class="headline"><span class="verdict ${{ helps: 
 </header>
 <div class="grid-2">
 ${section("Scores on the test part", tagScores(metrics.test))}
-${section(
-  "Against the baselines",
-  barChart([
-    { name: "this model", value: test.accuracy, interval: test.accuracyInterval, isOurs: true },
-    ...Object.entries(baselines)
-      .filter(([, value]) => value !== null)
-      .map(([name, value]) => ({ name, value: value!, interval: null, isOurs: false })),
-  ]),
-  html`<p class="fine">Accuracy by token. majority: always the commonest tag; raw: the commonest tag of each word${transfer !== null && `; scratch: ${rivalOf(transfer)}`}.</p>`,
-)}
+${
+  rivals.length > 0 &&
+  section(
+    "Against the baselines",
+    barChart([
+      { name: "this model", value: test.accuracy, interval: test.accuracyInterval, isOurs: true },
+      ...rivals,
+    ]),
+    html`<p class="fine">Accuracy by token. majority: always the commonest tag; raw: the commonest tag of each word${transfer !== null && `; scratch: ${rivalOf(transfer)}`}.</p>`,
+  )
+}
 </div>
 <div class="grid-2">
 ${test.spans !== null && section("Each type of span", spanTable(test.spans))}
