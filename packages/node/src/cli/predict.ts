@@ -7,6 +7,7 @@ import { ortRuntime } from "../runtime/index.ts";
 import { taskOf } from "../tagging/index.ts";
 import { command } from "./command.ts";
 import { dataFlags, progressOn, readData, runtimeFlags, runtimeSettings, taskFlag } from "./flags.ts";
+import { standardInputLines } from "./standard-input.ts";
 import { predictTagged } from "./tagging.ts";
 
 const { test: _, classes: __, ...inputFlags } = dataFlags;
@@ -66,23 +67,17 @@ async function rowsOf(
   settings: Parameters<typeof readData>[1] extends infer S ? Omit<S, "test" | "classes"> : never,
   signal: AbortSignal,
 ): Promise<{ rows: readonly Row[]; skipped: readonly string[] }> {
-  if (input === "-") return { rows: await standardInput(), skipped: [] };
+  if (input === "-") {
+    const texts = await standardInputLines();
+    const rows = texts.map((text, i) => row(`standard input line ${i + 1}`, { kind: "text", text }));
+    return { rows, skipped: [] };
+  }
   if (IMAGE.test(extname(input))) {
     const entry = await stat(input).catch(() => null);
     if (entry === null) throw new InputError(`${input}: there is no such file; check the path`);
     if (entry.isFile()) return { rows: [row(basename(input), { kind: "image", path: input })], skipped: [] };
   }
   return await readData(input, { ...settings, test: null, classes: null }, { labels: "optional", signal });
-}
-
-async function standardInput(): Promise<Row[]> {
-  let text = "";
-  process.stdin.setEncoding("utf8");
-  for await (const chunk of process.stdin) text += chunk;
-  const lines = text.split("\n").map((line) => line.replace(/\r$/, ""));
-  if (lines.at(-1) === "") lines.pop();
-  if (lines.length === 0) throw new InputError("standard input holds no text; write one a line");
-  return lines.map((line, i) => row(`standard input line ${i + 1}`, { kind: "text", text: line }));
 }
 
 function row(where: string, input: Row["input"]): Row {

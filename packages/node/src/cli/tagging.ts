@@ -27,6 +27,7 @@ import {
   type runtimeFlags,
   runtimeSettings,
 } from "./flags.ts";
+import { standardInputLines } from "./standard-input.ts";
 import type { Terminal } from "./terminal.ts";
 import { percent } from "./words.ts";
 
@@ -238,10 +239,8 @@ async function inputRows(
   readonly format: string | undefined;
 }> {
   if (input === "-") {
-    let text = "";
-    process.stdin.setEncoding("utf8");
-    for await (const chunk of process.stdin) text += chunk;
-    const lines = text.split("\n").map((line, i) => textRow(`standard input line ${i + 1}`, line));
+    const texts = await standardInputLines();
+    const lines = texts.map((line, i) => textRow(`standard input line ${i + 1}`, line));
     return { rows: lines.flatMap((row) => cutRows(row, unit)), skipped: [], format: undefined };
   }
   const read = await readData(
