@@ -52,13 +52,18 @@ export interface TrainedTagNetwork {
 }
 
 const MOST_ROWS = 64;
+/**
+ * Full batches of an epoch from which on a step is several smaller ones at once: of fewer, those of a length are
+ * seldom full, and half of them each would be half the steps.
+ */
+const LEAST_WIDE = 32;
 /** The running average of weights reaches back over this share of all steps. */
 const AVERAGED = 0.05;
 
 /**
  * Trains a network with AdamW on batches of like lengths, each length in a session of its own, at a rate that
- * rises for an epoch at most and then falls to a fiftieth. Where the runtime has lanes, a step is as many
- * smaller batches, which run at once. The weights are running averages, those of the
+ * rises for an epoch at most and then falls to a fiftieth. Where the runtime has lanes and there is much to
+ * learn from, a step is as many smaller batches, which run at once. The weights are running averages, those of the
  * epoch that scores best.
  */
 export async function trainTagNetwork(
@@ -88,7 +93,8 @@ export async function trainTagNetwork(
     }
     return plan;
   };
-  const lanes = options.runtime.lanes ?? 1;
+  const tokens = Array.from(lengths).reduce((sum, length) => sum + length, 0);
+  const lanes = tokens >= LEAST_WIDE * options.batchTokens ? (options.runtime.lanes ?? 1) : 1;
   const epochBatches = (epoch: number) =>
     tagBatches(
       lengths,
