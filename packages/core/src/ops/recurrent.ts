@@ -1,6 +1,6 @@
 import type { Value } from "../ir/graph.ts";
 import type { Formula } from "./formula.ts";
-import { lstmSteps } from "./lstm-gradient.ts";
+import { lstmSteps } from "./lstm-steps.ts";
 import { type Decomposition, decomposed, type Op } from "./op.ts";
 
 type Part = Parameters<Decomposition>[1];

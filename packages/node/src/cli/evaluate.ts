@@ -3,6 +3,7 @@ import { ortRuntime } from "../runtime/index.ts";
 import { taskOf } from "../tagging/index.ts";
 import { command } from "./command.ts";
 import { dataFlags, progressOn, readData, runtimeFlags, runtimeSettings, taskFlag } from "./flags.ts";
+import { warnLeftOut } from "./left-out.ts";
 import { evaluateTagged } from "./tagging.ts";
 import { classLines, scoreLines } from "./words.ts";
 
@@ -41,7 +42,7 @@ export const evaluate = command({
           signal,
         },
       );
-      for (const reason of [...whole.skipped, ...skipped].slice(0, 5)) terminal.warn(`left out: ${reason}`);
+      warnLeftOut(terminal, [...whole.skipped, ...skipped]);
       for (const line of [...scoreLines(scores), "", ...classLines(scores)]) terminal.print(line);
       const { config } = run;
       const most = config.trainingCounts.indexOf(Math.max(...config.trainingCounts));

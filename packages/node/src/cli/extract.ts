@@ -14,6 +14,7 @@ import {
   runtimeFlags,
   runtimeSettings,
 } from "./flags.ts";
+import { warnLeftOut } from "./left-out.ts";
 
 export const extract = command({
   about:
@@ -78,7 +79,7 @@ export const extract = command({
       await extracted.close();
       const { rows, dimension, computed, seconds, itemsPerSecond } = extracted;
       const skipped = [...dataset.skipped, ...extracted.skipped];
-      for (const reason of skipped.slice(0, 5)) terminal.warn(`left out: ${reason}`);
+      warnLeftOut(terminal, skipped);
       terminal.print(
         `${rows} rows × ${dimension} features of ${source.name}, ${source.layer || "raw"}, in ${output}: ${computed} computed, ${seconds.toFixed(1)} s, ${itemsPerSecond.toFixed(0)}/s`,
       );

@@ -7,6 +7,7 @@ import { ortRuntime } from "../runtime/index.ts";
 import { taskOf } from "../tagging/index.ts";
 import { command } from "./command.ts";
 import { dataFlags, progressOn, readData, runtimeFlags, runtimeSettings, taskFlag } from "./flags.ts";
+import { warnLeftOut } from "./left-out.ts";
 import { standardInputLines } from "./standard-input.ts";
 import { predictTagged } from "./tagging.ts";
 
@@ -45,8 +46,7 @@ export const predict = command({
       if (settings.output === null) terminal.print(text.trimEnd());
       else await writeWhole(settings.output, text);
       const left = [...unread, ...skipped];
-      for (const reason of left.slice(0, 5)) terminal.warn(`left out: ${reason}`);
-      if (left.length > 5) terminal.warn(`left out: ${left.length - 5} rows more`);
+      warnLeftOut(terminal, left);
       if (settings.output !== null) terminal.print(`${predictions.length} predictions in ${settings.output}`);
       return {
         rows: predictions.length,

@@ -27,6 +27,7 @@ import {
   type runtimeFlags,
   runtimeSettings,
 } from "./flags.ts";
+import { warnLeftOut } from "./left-out.ts";
 import { standardInputLines } from "./standard-input.ts";
 import type { Terminal } from "./terminal.ts";
 import { percent } from "./words.ts";
@@ -154,7 +155,7 @@ export async function evaluateTagged(
       settings.part === "all" ? whole.rows : whole.rows.filter(({ split }) => split === settings.part);
     const started = performance.now();
     const test = await run.evaluate({ ...whole, rows }, { seed: settings.seed, signal });
-    for (const reason of whole.skipped.slice(0, 5)) terminal.warn(`left out: ${reason}`);
+    warnLeftOut(terminal, whole.skipped);
     printTest(terminal, test);
     const most = config.trainingCounts.indexOf(Math.max(...config.trainingCounts));
     const commonest = test.perTag.find(({ name }) => name === config.id2label[String(most)]);
@@ -210,7 +211,7 @@ export async function predictTagged(
     const text = taggedText(rows, tagged, form, column);
     if (settings.output === null) terminal.print(text.trimEnd());
     else await writeWhole(settings.output, text);
-    for (const reason of skipped.slice(0, 5)) terminal.warn(`left out: ${reason}`);
+    warnLeftOut(terminal, skipped);
     if (settings.output !== null) terminal.print(`${rows.length} sentences tagged in ${settings.output}`);
     return {
       rows: rows.length,

@@ -18,6 +18,7 @@ import {
   runtimeSettings,
 } from "./flags.ts";
 import { trainKeeping } from "./keeping.ts";
+import { warnLeftOut } from "./left-out.ts";
 import { taggerNames, trainTagged } from "./tagging.ts";
 import { classLines, scoreLines, transferLines } from "./words.ts";
 
@@ -120,7 +121,7 @@ export const train = command({
       throw new UsageError("graft train: --earlier and --earlier-column are of --keep, which is missing");
     const dataset = await readData(path, settings, { signal });
     for (const note of dataset.notes ?? []) terminal.print(`note: ${note}`);
-    for (const reason of dataset.skipped.slice(0, 5)) terminal.warn(`left out: ${reason}`);
+    warnLeftOut(terminal, dataset.skipped);
     if (dataset.task === "token-classification")
       return await trainTagged(dataset, output, settings, { terminal, signal, words });
     if (settings.arch === null && (settings.archOptions ?? settings.imageSize) !== null)

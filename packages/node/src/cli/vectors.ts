@@ -27,6 +27,7 @@ import {
   writeVectorsFile,
 } from "../words/index.ts";
 import { type Call, command, UsageError } from "./command.ts";
+import { warnLeftOut } from "./left-out.ts";
 import type { Terminal } from "./terminal.ts";
 import { percent } from "./words.ts";
 
@@ -123,7 +124,7 @@ export const vectors = command({
       onProgress: (done, total) => terminal.progress("read", done, total),
       signal,
     });
-    for (const reason of read.skipped.slice(0, 5)) terminal.warn(`left out: ${reason}`);
+    warnLeftOut(terminal, read.skipped);
     const { dimension, words: known } = read.vectors;
     terminal.print(`${known.length} words × ${dimension}`);
     const result = await verbs[verb]!(read.vectors, words, call as VectorsCall);
