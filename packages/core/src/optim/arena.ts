@@ -64,8 +64,11 @@ export function arenaOf(
 }
 
 const LEAST = 4096;
-/** Parameters, gradients, up to three of an optimizer, one to spare. What is never written takes no memory. */
-const ARRAYS = 6;
+/**
+ * Parameters, gradients and those to be added, up to three of an optimizer, a running average, one to spare.
+ * What is never written takes no memory.
+ */
+const ARRAYS = 8;
 /** How many arrays of a memory are in use. */
 const taken = new WeakMap<KernelMemory, number>();
 
@@ -87,16 +90,7 @@ export function zerosFor(arena: Arena): Numbers {
   return new Float32Array(arena.memory.buffer, used * length * 4, length);
 }
 
-/** Puts the gradients of a batch, by parameter, into `sum` [arena]: in place of what is there, or added to it. */
-export function gather(
-  arena: Arena,
-  sum: Numbers,
-  gradientOf: (name: string) => Numbers,
-  isFirst: boolean,
-): void {
-  for (const { name, offset, length } of arena.slots) {
-    const gradient = gradientOf(name);
-    if (isFirst) sum.set(gradient, offset);
-    else for (let i = 0; i < length; i++) sum[offset + i] = sum[offset + i]! + gradient[i]!;
-  }
+/** Puts the gradients of a batch, by parameter, into `sum` [arena]. */
+export function gather(arena: Arena, sum: Numbers, gradientOf: (name: string) => Numbers): void {
+  for (const { name, offset } of arena.slots) sum.set(gradientOf(name), offset);
 }

@@ -1,4 +1,5 @@
 import type { Arena, Numbers } from "./arena.ts";
+import { scale } from "./blend.ts";
 
 /** The Euclidean length of all gradients together. */
 export function gradientNorm(arena: Arena, gradients: Numbers): number {
@@ -25,7 +26,7 @@ export function gradientNorm(arena: Arena, gradients: Numbers): number {
 export function clipNorm(arena: Arena, gradients: Numbers, most: number): number {
   const norm = gradientNorm(arena, gradients);
   const factor = most / (norm + 1e-6);
-  if (factor < 1) for (let i = 0; i < gradients.length; i++) gradients[i] = gradients[i]! * factor;
+  if (factor < 1) scale(arena, gradients, factor);
   return norm;
 }
 

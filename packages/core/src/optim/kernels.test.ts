@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { random } from "../random.ts";
 import { float32 } from "../tensor.ts";
 import { type Arena, arenaOf, zerosFor } from "./arena.ts";
+import { blend, scale } from "./blend.ts";
 import * as optimizers from "./index.ts";
 import { kernelMemory } from "./kernels.ts";
 import { initialState, type Optimizer } from "./optimizer.ts";
@@ -84,6 +85,22 @@ describe("kernels of vector instructions", () => {
     expect(calls).toEqual([]);
   });
 
+  it("blend arrays as the loop in JavaScript does, whole and in part", () => {
+    const fast = arena();
+    const plain: Arena = { ...arena(), memory: null };
+    const [y, x] = [zerosFor(fast), zerosFor(fast)];
+    y.set(normal(1, y.length));
+    x.set(normal(2, x.length));
+    const expected = y.slice();
+    const span = { from: 16, to: 4001 };
+    blend(fast, y, 0.9, x, 0.1, span);
+    blend(plain, expected, 0.9, x, 0.1, span);
+    scale(fast, y, 0.25);
+    scale(plain, expected, 0.25);
+    expect(Math.max(...y.map((one, i) => Math.abs(one - expected[i]!)))).toBeLessThan(1e-6);
+    expect(y[15]).toBe(0.25 * Math.fround(normal(1, 16)[15]!));
+  });
+
   it("leave denormal numbers out, as the loop does", () => {
     const one = arena();
     const state = initialState(optimizers.adam, one);
@@ -99,7 +116,7 @@ describe("kernels of vector instructions", () => {
 
   it("give arrays of their own when the memory is used up, and small arenas none", () => {
     const one = arena();
-    const arrays = Array.from({ length: 8 }, () => zerosFor(one));
+    const arrays = Array.from({ length: 10 }, () => zerosFor(one));
     for (const [i, array] of arrays.entries()) array.fill(i + 1);
     expect(arrays.map((array) => new Set(array))).toEqual(arrays.map((_, i) => new Set([i + 1])));
     expect(arenaOf(new Map([["x", float32([2], [1, 2])]])).memory).toBeNull();

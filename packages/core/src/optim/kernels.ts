@@ -80,6 +80,15 @@ const loops = {
       set("p", sub(get("p"), mul(get("rate"), add(get("g"), mul(get("added"), get("p"))))));
     },
   },
+  /** Numbers: a, b; y ← a·y + b·x. */
+  blend: {
+    arrays: ["y", "x"],
+    numbers: ["a", "b"],
+    vectors: [],
+    body(get, set) {
+      set("y", add(mul(get("a"), get("y")), mul(get("b"), get("x"))));
+    },
+  },
 } satisfies Record<string, Loop>;
 
 let compiled: WebAssembly.Module | null | undefined;

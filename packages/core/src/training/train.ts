@@ -9,6 +9,7 @@ import {
   tensorAt,
   zerosFor,
 } from "../optim/arena.ts";
+import { blend, scale } from "../optim/blend.ts";
 import { clipNorm } from "../optim/clip.ts";
 import { initialState, type Optimizer } from "../optim/optimizer.ts";
 import { constant, type Schedule } from "../optim/schedules.ts";
@@ -110,6 +111,7 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
     ? resumed(arena, options, options.resume)
     : start(arena, options, batchNorms?.statistics);
   const sum = zerosFor(arena);
+  const added = accumulate > 1 ? zerosFor(arena) : sum;
   arena.data.set(state.parameters);
   state.parameters = arena.data;
   const anchor = options.anchor ? anchoring(arena, options.anchor) : null;
@@ -143,7 +145,7 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
       let pending = 0;
       let loss = 0;
       const step = () => {
-        if (pending > 1) for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! / pending;
+        if (pending > 1) scale(arena, sum, 1 / pending);
         anchor?.toGradient(sum);
         const norm = options.clip === undefined ? null : clipNorm(arena, sum, options.clip);
         const rate = options.rate * schedule(state.step);
@@ -152,14 +154,15 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
         options.optimizer.step(arena, sum, state.optimizer, settings, { step: state.step, rate });
         anchor?.afterStep(rate);
         if (state.average && options.ema !== undefined && state.step % emaEvery === 0)
-          average(state.average, arena.data, options.ema ** emaEvery);
+          average(arena, state.average, options.ema ** emaEvery);
         options.onStep?.({ step: state.step, epoch: state.epoch, loss: loss / pending, rate, norm });
         pending = 0;
         loss = 0;
       };
       const made = ahead(options.batches(state.epoch, state.batch), Math.max(BATCHES_AHEAD, accumulate));
       for await (const { packed, results } of atOnce(made)) {
-        gather(arena, sum, packed.gradientOf(results), pending === 0);
+        gather(arena, pending === 0 ? sum : added, packed.gradientOf(results));
+        if (pending > 0) blend(arena, sum, 1, added, 1);
         const one = packed.loss(results);
         if (!Number.isFinite(one))
           throw new InputError(
@@ -239,7 +242,15 @@ export function resumed(
     throw new InputError("the checkpoint is of another set of parameters; start anew or train the same ones");
   const remembered = initialState(optimizer, arena);
   for (const [name, array] of Object.entries(remembered)) array.set(from.optimizer[name]!);
-  return { ...copyState(from), optimizer: remembered };
+  const average = from.average && beside(arena, from.average);
+  return { ...copyState(from), optimizer: remembered, average };
+}
+
+/** A copy that vector instructions reach. */
+function beside(arena: Arena, numbers: Numbers): Numbers {
+  const copy = zerosFor(arena);
+  copy.set(numbers);
+  return copy;
 }
 
 /** The state that training begins with. */
@@ -259,15 +270,15 @@ export function start(
     scores: [],
     parameters: arena.data,
     optimizer: initialState(optimizer, arena),
-    average: ema === undefined ? null : arena.data.slice(),
+    average: ema === undefined ? null : beside(arena, arena.data),
     statistics,
     best: null,
   };
 }
 
-/** kept ← share · kept + (1 − share) · now, in place. */
-export function average(kept: Numbers, now: Numbers, share: number): void {
-  for (let i = 0; i < kept.length; i++) kept[i] = share * kept[i]! + (1 - share) * now[i]!;
+/** kept ← share · kept + (1 − share) · what the parameters are now, in place. */
+export function average(arena: Arena, kept: Numbers, share: number): void {
+  blend(arena, kept, share, arena.data, 1 - share);
 }
 
 /** A copy of an arena's numbers, and of statistics, by name. */

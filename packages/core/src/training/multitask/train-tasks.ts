@@ -9,6 +9,7 @@ import {
   tensorAt,
   zerosFor,
 } from "../../optim/arena.ts";
+import { blend, scale } from "../../optim/blend.ts";
 import { clipNorm } from "../../optim/clip.ts";
 import { constant } from "../../optim/schedules.ts";
 import { random } from "../../random.ts";
@@ -227,16 +228,11 @@ export async function trainTasks(
         );
       if (batchNorms) updateStatistics(state.statistics, batchNorms, results, options.momentum ?? 0.1);
       const slots = owned[task]!;
-      const gradient = (spare[i] ??= arena.data.map(() => 0) as Numbers);
-      gather(
-        { ...arena, slots },
-        gradient,
-        (one) => results[plan.gradients.get(one)!]!.data as Float32Array,
-        true,
-      );
+      const gradient = (spare[i] ??= zerosFor(arena));
+      gather({ ...arena, slots }, gradient, (one) => results[plan.gradients.get(one)!]!.data as Float32Array);
       if (weight !== 1)
         for (const { offset, length } of slots)
-          for (let k = offset; k < offset + length; k++) gradient[k] = gradient[k]! * weight;
+          scale(arena, gradient, weight, { from: offset, to: offset + length });
       parts.push({ task, loss: loss * weight, gradient, slots });
       state.total += loss;
       extra.sums![task]! += loss;
@@ -258,9 +254,11 @@ export async function trainTasks(
       const factor = factors[i]!;
       for (const slot of own) {
         const [from, to] = [slot.offset, slot.offset + slot.length];
-        if (written.has(slot)) for (let k = from; k < to; k++) sum[k] = sum[k]! + factor * gradient[k]!;
-        else if (factor === 1) sum.set(gradient.subarray(from, to), from);
-        else for (let k = from; k < to; k++) sum[k] = factor * gradient[k]!;
+        if (written.has(slot)) blend(arena, sum, 1, gradient, factor, { from, to });
+        else {
+          sum.set(gradient.subarray(from, to), from);
+          if (factor !== 1) scale(arena, sum, factor, { from, to });
+        }
         written.add(slot);
       }
     }
@@ -278,7 +276,7 @@ export async function trainTasks(
         at,
       );
     }
-    if (state.average && options.ema !== undefined) average(state.average, arena.data, options.ema);
+    if (state.average && options.ema !== undefined) average(arena, state.average, options.ema);
     state.batch++;
   }
 
