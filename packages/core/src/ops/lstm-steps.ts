@@ -93,9 +93,14 @@ export function lstmSteps(g: Formula, at: Omit<Site, "dy" | "dys">): Lowered {
         back[t] = g.mul(g.concat([dc, dh, dc, dc], 3), slopes[t]!);
         if (t > 0) carried = g.mul(dc, kept[t]!);
       }
-      const ways = g.reshape(whole(back), [directions, -1, 4 * size]); // [D, T·B, 4·H]
+      const gradients = whole(back); // [D, T, B, 4·H]
+      const ways = g.reshape(gradients, [directions, -1, 4 * size]); // [D, T·B, 4·H]
+      // Turned once for all products that take it so: a product that turns it does so strip by strip.
+      const turnedWays = once(() =>
+        g.reshape(g.transpose(gradients, [0, 3, 1, 2]), [directions, 4 * size, -1]),
+      );
       const sum = (values: readonly Value[]) => values.reduce((a, b) => g.add(a, b));
-      const over = (value: Value) => g.matmul(g.transpose(ways, [0, 2, 1]), value);
+      const over = (value: Value) => g.matmul(turnedWays(), value);
       const dx = () => sum(apart(g.matmul(ways, w), inputs));
       const entry = once(() => over(rows)); // of inputs and of the bias
       const dw = () => (at.has(3) ? g.slice(entry(), [0], [inputs], [2]) : entry());

@@ -24,6 +24,11 @@ export interface Session {
 export interface RunOptions {
   /** Gives the feeds' memory away, which saves a copy: their arrays may be empty afterwards. */
   readonly transfer?: boolean;
+  /**
+   * Results that nobody reads any more: their memory may take those of this run of the same names, and their
+   * arrays may be empty afterwards.
+   */
+  readonly into?: Results;
 }
 
 /** How a model is made executable. */

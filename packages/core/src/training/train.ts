@@ -13,7 +13,7 @@ import { blend, scale } from "../optim/blend.ts";
 import { clipNorm } from "../optim/clip.ts";
 import { initialState, type Optimizer } from "../optim/optimizer.ts";
 import { constant, type Schedule } from "../optim/schedules.ts";
-import type { Feeds, Runtime, Session } from "../runtime/runtime.ts";
+import type { Feeds, Results, Runtime, Session } from "../runtime/runtime.ts";
 import { float32, type Tensor } from "../tensor.ts";
 import { ahead, inGroups } from "./ahead.ts";
 import { type Statistics, type TrainedBatchNorms, updateStatistics } from "./batch-norms.ts";
@@ -131,9 +131,11 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
     state: copyState(state),
     reason,
   });
+  const spent: Results[] = [];
   const runOf = async (batch: Feeds) => {
     const { session, packed } = await executableOf(options.planFor?.(batch) ?? plan);
-    return { packed, results: await session.run({ ...packed.feeds(), ...batch }) };
+    const into = spent.pop() ?? {};
+    return { packed, results: await session.run({ ...packed.feeds(), ...batch }, undefined, { into }) };
   };
   const isWide = accumulate > 1 && (options.runtime.lanes ?? 1) > 1;
   async function* atOnce(batches: AsyncIterable<Feeds>) {
@@ -170,6 +172,7 @@ export async function train(plan: TrainingPlan, options: TrainOptions): Promise<
           );
         if (batchNorms)
           updateStatistics(state.statistics, batchNorms.norms, results, batchNorms.momentum ?? 0.1);
+        spent.push(results);
         state.total += one;
         state.batch++;
         loss += one;

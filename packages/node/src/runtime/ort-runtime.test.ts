@@ -316,3 +316,25 @@ test("large feeds, whose copies are used again, leave earlier results and the ca
   expect(results.at(-1)).toHaveLength(length / 2);
   await runtime.close();
 });
+
+test("results take the memory of earlier ones that are given up, where it fits", async () => {
+  const runtime = await ortRuntime({ threads: 1 });
+  const same = model((b) => {
+    const y = b.apply("Identity", [b.input("x", "float32", ["n"])]);
+    b.graph.outputs.push(Object.assign(y, { name: "y", dtype: "float32", shape: ["n"] }));
+  });
+  const session = await runtime.load(same);
+  const length = 1 << 19;
+  const of = (value: number, size = length) => ({ x: float32([size], new Float32Array(size).fill(value)) });
+  const first = await session.run(of(1));
+  const second = await session.run(of(2), undefined, { into: first });
+  expect(first.y!.data).toHaveLength(0);
+  const shorter = await session.run(of(3, length / 2), undefined, { into: second });
+  const small = await session.run(of(4, 2), undefined, { into: await session.run(of(5, 2)) });
+  expect(shorter.y!.data).toHaveLength(length / 2);
+  expect((shorter.y!.data as Float32Array).every((value) => value === 3)).toBe(true);
+  expect([...(small.y!.data as Float32Array)]).toEqual([4, 4]);
+  const third = await session.run(of(6), undefined, { into: {} });
+  expect((third.y!.data as Float32Array).every((value) => value === 6)).toBe(true);
+  await runtime.close();
+});

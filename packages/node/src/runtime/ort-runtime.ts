@@ -66,6 +66,7 @@ export async function ortRuntime(options: OrtRuntimeOptions = {}): Promise<OrtRu
   const connections = Array.from({ length: lanes }, () =>
     connect(new URL("./worker.js", import.meta.url), queue),
   );
+  const copies = new Copies();
   const close = async () => {
     await Promise.all(connections.map((thread) => thread.stop()));
   };
@@ -99,7 +100,7 @@ export async function ortRuntime(options: OrtRuntimeOptions = {}): Promise<OrtRu
       const failed = loaded.find((one) => one.status === "rejected");
       const alike = connections.flatMap((thread, i) => {
         const one = loaded[i]!;
-        return one.status === "fulfilled" ? [sessionIn(thread, session, one.value)] : [];
+        return one.status === "fulfilled" ? [sessionIn(thread, session, one.value, copies)] : [];
       });
       if (failed === undefined) return alike.length === 1 ? alike[0]! : together(alike, busy);
       for (const one of alike) await one.close();
@@ -159,9 +160,13 @@ interface Names {
   readonly outputNames: readonly string[];
 }
 
-function sessionIn(thread: Connection, session: number, { inputNames, outputNames }: Names): Session {
+function sessionIn(
+  thread: Connection,
+  session: number,
+  { inputNames, outputNames }: Names,
+  copies: Copies,
+): Session {
   const bound = new Set<string>();
-  const copies = new Copies();
   let closing: Promise<void> | null = null;
   const requireOpen = () => {
     if (closing !== null) throw new Error("the session is closed");
@@ -169,7 +174,7 @@ function sessionIn(thread: Connection, session: number, { inputNames, outputName
   return {
     inputNames,
     outputNames,
-    async run(feeds, fetches = outputNames, { transfer = false } = {}): Promise<Results> {
+    async run(feeds, fetches = outputNames, { transfer = false, into = {} } = {}): Promise<Results> {
       requireOpen();
       requireFeeds(inputNames, { ...Object.fromEntries([...bound].map((name) => [name, true])), ...feeds });
       const unknown = fetches.find((name) => !outputNames.includes(name));
@@ -177,9 +182,11 @@ function sessionIn(thread: Connection, session: number, { inputNames, outputName
         throw new Error(`the model has no output "${unknown}"; it has ${outputNames.join(", ")}`);
       return await thread.inTurn(async () => {
         const sent = wires(feeds, transfer, copies);
-        const request = { session, feeds: sent.wires, fetches, back: sent.back };
-        const answer = (await thread.ask("run", request, sent.buffers)) as Answer;
-        for (const [name, data] of Object.entries(answer.back)) copies.keep(name, data);
+        const spent = spentMemory(into, fetches);
+        const request = { session, feeds: sent.wires, fetches, back: sent.back, spent };
+        const buffers = [...sent.buffers, ...Object.values(spent).map(({ buffer }) => buffer as ArrayBuffer)];
+        const answer = (await thread.ask("run", request, buffers)) as Answer;
+        for (const data of Object.values(answer.back)) copies.keep(data);
         return Object.fromEntries(
           Object.entries(answer.outputs).map(([name, { type, dims, data }]) => [
             name,
@@ -225,22 +232,38 @@ const LARGE = 1 << 20;
 /** To copy so many bytes once more takes less time than to move them to another thread. */
 const SMALL = 1 << 14;
 
-/** Memory of large feeds that came back from the thread, by input. */
+/** Memory of large feeds that came back from a thread, for the next feeds of that size. */
 class Copies {
   readonly #kept = new Map<string, TensorArray[]>();
 
-  keep(name: string, data: TensorArray): void {
-    this.#kept.set(name, [...(this.#kept.get(name) ?? []), data]);
+  keep(data: TensorArray): void {
+    const key = kind(data);
+    this.#kept.set(key, [...(this.#kept.get(key) ?? []), data]);
   }
 
   /** A copy of `data`. */
-  of(name: string, data: TensorArray): TensorArray {
-    const kept = this.#kept.get(name)?.pop();
-    if (kept?.length !== data.length || kept.constructor !== data.constructor)
-      return copy(data) as TensorArray;
+  of(data: TensorArray): TensorArray {
+    const kept = this.#kept.get(kind(data))?.pop();
+    if (kept === undefined) return copy(data) as TensorArray;
     (kept as Float32Array).set(data as Float32Array);
     return kept;
   }
+}
+
+const kind = (data: TensorArray) => `${data.constructor.name} ${data.length}`;
+
+/**
+ * What of earlier results can take others, by output. Memory that is new with every run has the main thread
+ * look through all it holds for what is garbage, some hundred times an epoch.
+ */
+function spentMemory(into: Results, fetches: readonly string[]): Record<string, TensorArray> {
+  const found: Record<string, TensorArray> = {};
+  for (const name of fetches) {
+    const data = into[name]?.data;
+    if (data !== undefined && ArrayBuffer.isView(data) && data.byteLength >= LARGE && ownsItsBuffer(data))
+      found[name] = data;
+  }
+  return found;
 }
 
 function wires(
@@ -260,7 +283,7 @@ function wires(
     const isGiven = transfer && ownsItsBuffer(tensor.data);
     let data = tensor.data;
     if (copies !== null && !isGiven && ArrayBuffer.isView(data) && data.byteLength >= LARGE) {
-      data = copies.of(name, data);
+      data = copies.of(data);
       back.push(name);
     } else if (!isGiven) data = copy(data);
     if (ArrayBuffer.isView(data) && (isGiven || data.byteLength > SMALL))

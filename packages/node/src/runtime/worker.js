@@ -35,7 +35,7 @@ const verbs = {
     return { value: null };
   },
 
-  async run({ session, feeds, fetches, back }) {
+  async run({ session, feeds, fetches, back, spent }) {
     const { native, bound } = find(session);
     const given = Object.fromEntries(bound);
     for (const [name, wire] of Object.entries(feeds)) given[name] = tensor(wire);
@@ -43,7 +43,8 @@ const verbs = {
     /** @type {{ outputs: Record<string, Wire>, back: Record<string, any> }} */
     const value = { outputs: {}, back: {} };
     const transfer = new Set();
-    for (const [name, { type, dims, data }] of Object.entries(results)) {
+    for (const [name, { type, dims, data: made }] of Object.entries(results)) {
+      const data = taken(made, spent[name]);
       value.outputs[name] = { type, dims, data };
       if (ArrayBuffer.isView(data) && data.buffer.byteLength > SMALL) transfer.add(data.buffer);
     }
@@ -74,6 +75,17 @@ function find(session) {
   const loaded = sessions.get(session);
   if (loaded === undefined) throw new Error("the session is closed");
   return loaded;
+}
+
+/**
+ * A result, in memory that had another one where it is as long.
+ * @param {any} made
+ * @param {any} spent
+ */
+function taken(made, spent) {
+  if (spent?.length !== made.length || spent.constructor !== made.constructor) return made;
+  spent.set(made);
+  return spent;
 }
 
 /** @param {Wire} wire */

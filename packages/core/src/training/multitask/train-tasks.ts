@@ -13,7 +13,7 @@ import { blend, scale } from "../../optim/blend.ts";
 import { clipNorm } from "../../optim/clip.ts";
 import { constant } from "../../optim/schedules.ts";
 import { random } from "../../random.ts";
-import type { Feeds, Session } from "../../runtime/runtime.ts";
+import type { Feeds, Results, Session } from "../../runtime/runtime.ts";
 import type { Tensor } from "../../tensor.ts";
 import { ahead } from "../ahead.ts";
 import { type BatchNorm, updateStatistics } from "../batch-norms.ts";
@@ -143,10 +143,13 @@ export async function trainTasks(
     if (!session) sessions.set(plan, (session = runtime.load(writeModel(plan.model))));
     return session;
   };
+  const spent: Results[] = [];
   const run = async (task: number, batch: Feeds, data: Numbers) => {
     const plan = tasks[task]!.planFor?.(batch) ?? tasks[task]!.plan;
     const own = Object.fromEntries(owned[task]!.map((slot) => [slot.name, tensorAt(data, slot)]));
-    const results = await (await sessionOf(plan)).run({ ...own, ...batch });
+    const session = await sessionOf(plan);
+    const into = spent.pop() ?? {};
+    const results = await session.run({ ...own, ...batch }, undefined, { into });
     return { plan, results, loss: Number(results[plan.loss]!.data[0]) };
   };
   const history = (): JointEpoch[] =>
@@ -233,6 +236,7 @@ export async function trainTasks(
       if (weight !== 1)
         for (const { offset, length } of slots)
           scale(arena, gradient, weight, { from: offset, to: offset + length });
+      spent.push(results);
       parts.push({ task, loss: loss * weight, gradient, slots });
       state.total += loss;
       extra.sums![task]! += loss;
