@@ -1,4 +1,5 @@
 import type { Random } from "../random.ts";
+import type { Runtime } from "../runtime/runtime.ts";
 
 /** Sentences that run together, padded to one length. */
 export interface TagBatch {
@@ -16,6 +17,21 @@ export const LONGEST = BUCKETS.at(-1)!;
 
 /** Share of its rows from which on a batch is not put off. */
 const FULL = 0.75;
+
+/**
+ * Full batches of an epoch from which on a step is several smaller ones at once: of fewer, those of a length are
+ * seldom full, and half of them each would be half the steps.
+ */
+const LEAST_WIDE = 32;
+
+/** How many smaller batches a step is, out of `tokens` an epoch and `batchTokens` a step. */
+export function batchesAtOnce(
+  tokens: number,
+  batchTokens: number,
+  { lanes = 1 }: Pick<Runtime, "lanes">,
+): number {
+  return tokens >= LEAST_WIDE * batchTokens ? lanes : 1;
+}
 
 /** The length that a sentence of `tokens` is padded to. */
 export function bucketOf(tokens: number): number {

@@ -7,7 +7,7 @@ import type { Feeds, Runtime } from "../runtime/runtime.ts";
 import { planTraining, type TrainingPlan } from "../training/plan.ts";
 import type { Parameters } from "../training/state.ts";
 import { type TrainOptions, train } from "../training/train.ts";
-import { type TagBatch, tagBatches } from "./tag-batches.ts";
+import { batchesAtOnce, type TagBatch, tagBatches } from "./tag-batches.ts";
 import { headLoss, headTargets, type TagHead } from "./tag-head.ts";
 
 /** A network that is trained on tags, whatever makes its states. */
@@ -52,11 +52,6 @@ export interface TrainedTagNetwork {
 }
 
 const MOST_ROWS = 64;
-/**
- * Full batches of an epoch from which on a step is several smaller ones at once: of fewer, those of a length are
- * seldom full, and half of them each would be half the steps.
- */
-const LEAST_WIDE = 32;
 /** The running average of weights reaches back over this share of all steps. */
 const AVERAGED = 0.05;
 
@@ -94,7 +89,7 @@ export async function trainTagNetwork(
     return plan;
   };
   const tokens = Array.from(lengths).reduce((sum, length) => sum + length, 0);
-  const lanes = tokens >= LEAST_WIDE * options.batchTokens ? (options.runtime.lanes ?? 1) : 1;
+  const lanes = batchesAtOnce(tokens, options.batchTokens, options.runtime);
   const epochBatches = (epoch: number) =>
     tagBatches(
       lengths,

@@ -262,22 +262,24 @@ async function preparedTask(
     );
   const block = trunk.sentences ? 0 : await blockOf(runtime);
   const rows = Int32Array.from(data.train.keys());
-  const order = (pass: number): Batch[] => {
+  const order = (pass: number): Batch[][] => {
     const source = random.fork(`order ${name} ${pass}`);
-    if (inputs.batches) return inputs.batches(rows, source);
-    return batchesOf(rows, {
+    if (inputs.steps) return inputs.steps(rows, source, runtime);
+    const batches = batchesOf(rows, {
       batchSize,
       random: source,
       last: hasNorms ? "fill" : "pad",
       ...(inputs.extentOf && { extentOf: inputs.extentOf }),
     });
+    return batches.map((batch) => [batch]);
   };
-  let current = { pass: 0, batches: order(0) };
-  const batches = current.batches.length;
-  const feedsOf = async (pass: number, index: number): Promise<Feeds> => {
-    if (pass !== current.pass) current = { pass, batches: order(pass) };
-    const { rows: members, count } = current.batches[index]!;
-    return await open.feeds(members, count, pass);
+  let current = { pass: 0, steps: order(0) };
+  const batches = current.steps.length;
+  const feedsOf = async (pass: number, index: number): Promise<Feeds[]> => {
+    if (pass !== current.pass) current = { pass, steps: order(pass) };
+    return await Promise.all(
+      current.steps[index]!.map(({ rows: members, count }) => open.feeds(members, count, pass)),
+    );
   };
   const planOf = (feeds: Feeds): TrainingPlan =>
     planTraining(model, {
@@ -299,7 +301,7 @@ async function preparedTask(
     return plan;
   };
   // Only what the loss depends on is fed.
-  const first = planOf(await feedsOf(0, 0));
+  const first = planOf((await feedsOf(0, 0))[0]!);
   const needed = new Set(first.model.graph.inputs.map((input) => input.name));
   const only = (feeds: Feeds): Feeds =>
     Object.fromEntries(Object.entries(feeds).filter(([input]) => needed.has(input)));
@@ -307,7 +309,7 @@ async function preparedTask(
     name,
     plan: first,
     planFor,
-    feeds: async (pass, index) => only(await feedsOf(pass, index)),
+    feeds: async (pass, index) => (await feedsOf(pass, index)).map(only),
     weight: data.spec.common.lossWeight,
     ...(hasNorms && { batchNorms: norms.norms }),
   };

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { InputError, type JointEpoch, type Runtime, random } from "@graft-ml/core";
 import { prepareRun, runFiles } from "../runs/folder.ts";
 import { type Device, ortRuntime } from "../runtime/index.ts";
+import { LANES } from "../tagging/settings.ts";
 import { augmentationOf } from "../training/augmenting.ts";
 import { checkpointsIn, decodedInputs } from "../training/index.ts";
 import {
@@ -83,11 +84,11 @@ export async function multitaskRun(
   if (safe && !baselines)
     throw new InputError("safe keeps the better of joint and alone, so each task must be trained alone, too");
   const file = typeof tasks === "string" ? await readTasksFile(tasks) : tasks;
-  const runtime = options.runtime ?? (await ortRuntime(runtimeOptions(options)));
+  const isTagger = await takesSentences(file.trunk);
+  const runtime =
+    options.runtime ?? (await ortRuntime({ ...runtimeOptions(options), lanes: isTagger ? LANES : 1 }));
   try {
-    const sentences = (await takesSentences(file.trunk))
-      ? { longest: file.trunk.maxLength ?? LONGEST }
-      : null;
+    const sentences = isTagger ? { longest: file.trunk.maxLength ?? LONGEST } : null;
     const asRead = await told(file.path, () =>
       readTasks(file.tasks, {
         seed,
@@ -136,6 +137,8 @@ export async function multitaskRun(
         trunk: trunk.backbone.sha256,
         preprocessor: trunk.preprocessor.fingerprint,
         seed,
+        // Steps are as many smaller batches, as in the training of one tagger.
+        ...((runtime.lanes ?? 1) > 1 ? { lanes: runtime.lanes } : {}),
         ...{ training: file.training, sampling: file.sampling, weighting: file.weighting },
         tasks: read.map(({ spec, train, held }) => [
           { ...spec, data: null, reading: null },

@@ -1,10 +1,12 @@
 import {
   type Batch,
+  batchesAtOnce,
   bucketOf,
   type Feeds,
   keepMasks,
   type Random,
   type Row,
+  type Runtime,
   tagBatches,
   vectorRows,
 } from "@graft-ml/core";
@@ -14,6 +16,8 @@ import type { SentenceTrunk } from "./sentence-trunk.ts";
 /** What a task's rows are fed as, and how they are put into batches where that is not by their number. */
 export interface TaskInputs extends RowInputs {
   batches?(rows: Int32Array, random: Random | null): Batch[];
+  /** Those of an epoch by step; each is several smaller ones where a runtime has lanes and there is much to learn from. */
+  steps?(rows: Int32Array, random: Random, runtime: Pick<Runtime, "lanes">): Batch[][];
 }
 
 /** Most sentences a batch. */
@@ -31,6 +35,17 @@ export function sentenceInputs(
   const { encoder, batchTokens, dropout, vectors, tunesVectors } = sentences;
   const { keeps } = sentences.open(null, true);
   const tokens = rows.map((row) => row.tokens!.texts);
+  const batchesIn = (wanted: Int32Array, source: Random | null, atOnce: number): Batch[] => {
+    const lengths = Array.from(wanted, (row) => tokens[row]!.length);
+    const [size, most] = [batchTokens, MOST].map((whole) => Math.ceil(whole / atOnce)) as [number, number];
+    return tagBatches(lengths, size, most, source, atOnce).map((batch) => ({
+      rows: Int32Array.from(
+        { length: batch.rows },
+        (_, i) => wanted[batch.sentences[i] ?? batch.sentences[0]!]!,
+      ),
+      count: batch.sentences.length,
+    }));
+  };
   return {
     bytes: 0,
     async feeds(wanted, epoch) {
@@ -45,12 +60,14 @@ export function sentenceInputs(
         ids !== undefined && !tunesVectors ? { ...rest, vector_rows: vectorRows(vectors!, ids) } : feeds;
       return { ...seen, ...keepMasks(keeps, members.length, dropout, source) };
     },
-    batches(wanted, source) {
-      const lengths = Array.from(wanted, (row) => tokens[row]!.length);
-      return tagBatches(lengths, batchTokens, MOST, source).map(({ sentences: found, rows: size }) => ({
-        rows: Int32Array.from({ length: size }, (_, i) => wanted[found[i] ?? found[0]!]!),
-        count: found.length,
-      }));
+    batches: (wanted, source) => batchesIn(wanted, source, 1),
+    steps(wanted, source, runtime) {
+      const total = wanted.reduce((sum, row) => sum + tokens[row]!.length, 0);
+      const atOnce = batchesAtOnce(total, batchTokens, runtime);
+      const batches = batchesIn(wanted, source, atOnce);
+      return Array.from({ length: Math.ceil(batches.length / atOnce) }, (_, step) =>
+        batches.slice(step * atOnce, (step + 1) * atOnce),
+      );
     },
   };
 }

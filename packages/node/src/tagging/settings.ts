@@ -68,3 +68,6 @@ export const taggerOptions = {
 } as const satisfies Options;
 
 export type TaggerSettings = Settings<typeof taggerOptions>;
+
+/** Parts of a batch trained on at once: in more of them a step of an LSTM has few rows, and takes as long. */
+export const LANES = 2;

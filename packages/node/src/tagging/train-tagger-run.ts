@@ -30,10 +30,7 @@ import type { EncoderOptions, EncoderTrunk } from "./pretrained-trunk.ts";
 import { comparison, goldenOf, proved, unknownTags } from "./prove-tagger.ts";
 import { renderTaggingReport, type TaggingReport, worstSentences } from "./report.ts";
 import { type Sentence, sentenceParts } from "./sentences.ts";
-import { TAGGER_NAMES, taggerOptions } from "./settings.ts";
-
-/** Parts of a batch trained on at once: in more of them a step of an LSTM has few rows, and takes as long. */
-const LANES = 2;
+import { LANES, TAGGER_NAMES, taggerOptions } from "./settings.ts";
 
 /** What tagger is trained, and how. */
 export interface TrainTaggerRunOptions {

@@ -101,6 +101,24 @@ describe("joint training", () => {
     expect(joint.epochs.map(({ losses }) => losses[0])).toEqual(alone.losses);
   });
 
+  test("takes one step a batch that comes in parts, along their mean, as accumulated batches do", async () => {
+    const parts = (pass: number, step: number) =>
+      [0, 1].map((part) => batch("above", above, pass, 2 * step + part));
+    const task = taskOf("above", above, { feeds: async (pass, step) => parts(pass, step), weight: 1 });
+    const options = { clip: 1, settings: { weightDecay: 0.1 } };
+    const steps = jointSchedule({ sizes: [4], epochs: 3, sampling: proportional, seed: 0 });
+    const joint = await trainTasks([task], usual({ ...options, steps }));
+    const alone = await train(task.plan, {
+      ...usual(options),
+      accumulate: 2,
+      batches: (epoch) => Array.from({ length: 4 }, (_, step) => parts(epoch, step)).flat(),
+    });
+    expect(joint.state.step).toBe(12);
+    for (const [name, { data }] of alone.parameters)
+      for (const [i, value] of (joint.parameters.get(name)!.data as Float32Array).entries())
+        expect(value).toBeCloseTo((data as Float32Array)[i]!, 6);
+  });
+
   test("runs each batch once, through the plans the tasks have alone", async () => {
     const loaded: string[] = [];
     let runs = 0;
@@ -212,7 +230,10 @@ describe("joint training", () => {
     );
     const broken = {
       ...b,
-      feeds: async () => ({ ...(await b.feeds(0, 0)), x: float32([ROWS, 2], Array(16).fill(Number.NaN)) }),
+      feeds: async () => ({
+        ...((await b.feeds(0, 0)) as Feeds),
+        x: float32([ROWS, 2], Array(16).fill(Number.NaN)),
+      }),
     };
     await expect(trainTasks([a, broken], usual())).rejects.toThrow(/task "product": the loss is NaN/);
   });

@@ -39,8 +39,11 @@ export interface TrainedTask {
   readonly plan: TrainingPlan;
   /** The plan for a batch of other shapes, with the same parameters; `plan` where left out. */
   planFor?(batch: Feeds): TrainingPlan;
-  /** A batch of a pass over the task's rows. The same pass and index must give the same bytes. */
-  feeds(pass: number, index: number): Promise<Feeds>;
+  /**
+   * A batch of a pass over the task's rows, or parts of it, which run at once where the runtime has lanes. The same
+   * pass and index must give the same bytes.
+   */
+  feeds(pass: number, index: number): Promise<Feeds | readonly Feeds[]>;
   /** Factor of the loss; 1 when left out. */
   readonly weight?: number;
   /** Batch normalizations whose running statistics this task's batches change. */
@@ -114,7 +117,7 @@ export interface JointlyTrained {
 
 /**
  * Trains tasks together over one arena of parameters. A step runs each of its batches once, through the very
- * plan that the task would have alone, weighs the gradients and calls the optimizer once for what they touch:
+ * plan that the task would have alone, all of them at once where the runtime has lanes, weighs the gradients and calls the optimizer once for what they touch:
  * as many runs as the tasks' own steps, and fewer updates. A head rests while its task has no turn, and
  * counts its own steps. Equal options give equal bytes, also when killed and resumed. Throws an InputError
  * where a loss is no longer a number.
@@ -137,6 +140,7 @@ export async function trainTasks(
   extra.times ??= new Float64Array(groups.length);
   const memory = memoryIn(extra);
   const spare = Array.from({ length: tasks.length }, () => null as Numbers | null);
+  let added: Numbers | null = null;
   const sessions = new Map<TrainingPlan, Promise<Session>>();
   const sessionOf = (plan: TrainingPlan): Promise<Session> => {
     let session = sessions.get(plan);
@@ -151,6 +155,11 @@ export async function trainTasks(
     const into = spent.pop() ?? {};
     const results = await session.run({ ...own, ...batch }, undefined, { into });
     return { plan, results, loss: Number(results[plan.loss]!.data[0]) };
+  };
+  /** The parts of a task's batch, and their mean loss. */
+  const runAll = async (task: number, parts: readonly Feeds[], data: Numbers) => {
+    const runs = await Promise.all(parts.map((part) => run(task, part, data)));
+    return { runs, loss: runs.reduce((sum, { loss }) => sum + loss, 0) / runs.length };
   };
   const history = (): JointEpoch[] =>
     state.losses.map((_, epoch) => ({
@@ -175,7 +184,10 @@ export async function trainTasks(
   const prepared = async function* (epoch: number, from: number) {
     for (const members of steps.steps(epoch).slice(from))
       yield await Promise.all(
-        members.map(async (one) => ({ ...one, feeds: await tasks[one.task]!.feeds(one.pass, one.index) })),
+        members.map(async (one) => ({
+          ...one,
+          feeds: [await tasks[one.task]!.feeds(one.pass, one.index)].flat(),
+        })),
       );
   };
   let stride = 0;
@@ -189,7 +201,7 @@ export async function trainTasks(
               parts,
               arena,
               stride,
-              async (i, data) => (await run(parts[i]!.task, batches[i]!.feeds, data)).loss,
+              async (i, data) => (await runAll(parts[i]!.task, batches[i]!.feeds, data)).loss,
             ),
           );
         const shared = options.affinity ? sharedSlots(parts) : [];
@@ -220,29 +232,34 @@ export async function trainTasks(
   }
 
   /** Runs the batches of a step and gathers their gradients. */
-  async function gathered(batches: readonly (TaskBatch & { feeds: Feeds })[]): Promise<StepPart[]> {
-    const parts: StepPart[] = [];
-    for (const [i, { task, feeds }] of batches.entries()) {
+  async function gathered(
+    batches: readonly (TaskBatch & { feeds: readonly Feeds[] })[],
+  ): Promise<StepPart[]> {
+    const done = await Promise.all(batches.map(({ task, feeds }) => runAll(task, feeds, arena.data)));
+    return batches.map(({ task }, i): StepPart => {
       const { name, weight = 1, batchNorms } = tasks[task]!;
-      const { plan, results, loss } = await run(task, feeds, arena.data);
+      const { runs, loss } = done[i]!;
       if (!Number.isFinite(loss))
         throw new InputError(
           `task "${name}": the loss is ${loss} at step ${state.step + 1}; lower the learning rate, clip the gradients or look for broken inputs`,
         );
-      if (batchNorms) updateStatistics(state.statistics, batchNorms, results, options.momentum ?? 0.1);
       const slots = owned[task]!;
+      const spans = slots.map(({ offset, length }) => ({ from: offset, to: offset + length }));
       const gradient = (spare[i] ??= zerosFor(arena));
-      gather({ ...arena, slots }, gradient, (one) => results[plan.gradients.get(one)!]!.data as Float32Array);
-      if (weight !== 1)
-        for (const { offset, length } of slots)
-          scale(arena, gradient, weight, { from: offset, to: offset + length });
-      spent.push(results);
-      parts.push({ task, loss: loss * weight, gradient, slots });
+      for (const [k, { plan, results }] of runs.entries()) {
+        if (batchNorms) updateStatistics(state.statistics, batchNorms, results, options.momentum ?? 0.1);
+        const into = k === 0 ? gradient : (added ??= zerosFor(arena));
+        gather({ ...arena, slots }, into, (one) => results[plan.gradients.get(one)!]!.data as Float32Array);
+        if (k > 0) for (const span of spans) blend(arena, gradient, 1, into, 1, span);
+        spent.push(results);
+      }
+      const factor = weight / runs.length;
+      if (factor !== 1) for (const span of spans) scale(arena, gradient, factor, span);
       state.total += loss;
       extra.sums![task]! += loss;
       extra.counts![task]! += 1;
-    }
-    return parts;
+      return { task, loss: loss * weight, gradient, slots };
+    });
   }
 
   /** One step of the optimizer along the weighed sum of the gradients. */
