@@ -89,6 +89,8 @@ describe("parameters of a network", () => {
       matchesGlob("a.**", "a.b.c"),
     ]).toEqual([true, false, true]);
     expect(matchesGlob("a+b[0]", "aab0")).toBe(false);
+    for (const name of ["onnx::MatMul_714", "/encoder/layer.0-1/{x}|(y)$^?\\", "層 é😀"])
+      expect(matchesGlob(name, name)).toBe(true);
   });
 
   it("train slower the deeper they lie, and are freed from the top", () => {

@@ -110,7 +110,7 @@ export function selectParameters(model: Model, selection: ParameterSelection): s
 
 /** Whether a name matches a pattern in which `*` stands for anything but a dot or slash and `**` for anything. */
 export function matchesGlob(pattern: string, name: string): boolean {
-  const source = pattern.replace(/\*+|[^*\w]/g, (part) =>
+  const source = pattern.replace(/\*+|[\\^$.|?+()[\]{}/]/g, (part) =>
     part.startsWith("**") ? ".*" : part.startsWith("*") ? "[^./]*" : `\\${part}`,
   );
   return new RegExp(`^${source}$`, "u").test(name);
