@@ -26,7 +26,7 @@ tr:last-child td{border-bottom:0}
 tr.chosen td{font-weight:600}
 td small{display:block;color:var(--soft);line-height:1.35}
 td.name{min-width:7rem}
-td:first-child{overflow-wrap:break-word}
+th,td{overflow-wrap:break-word}
 td:first-child>.fine{white-space:nowrap}
 h3{font-size:.95rem;margin:1rem 0 .3rem}
 svg{display:block;width:100%;height:auto;max-width:640px;margin:0 auto;font-size:13px;fill:var(--ink)}

@@ -17,6 +17,7 @@ import type { Feeds, Results, Session } from "../../runtime/runtime.ts";
 import type { Tensor } from "../../tensor.ts";
 import { ahead } from "../ahead.ts";
 import { type BatchNorm, updateStatistics } from "../batch-norms.ts";
+import { idleOptimizers } from "../idle-optimizers.ts";
 import type { TrainingPlan } from "../plan.ts";
 import { copyState, type Parameters, type TrainingState } from "../state.ts";
 import {
@@ -144,7 +145,10 @@ export async function trainTasks(
   const sessions = new Map<TrainingPlan, Promise<Session>>();
   const sessionOf = (plan: TrainingPlan): Promise<Session> => {
     let session = sessions.get(plan);
-    if (!session) sessions.set(plan, (session = runtime.load(writeModel(plan.model))));
+    if (!session) {
+      const without = idleOptimizers(plan.model.graph);
+      sessions.set(plan, (session = runtime.load(writeModel(plan.model), { without })));
+    }
     return session;
   };
   const spent: Results[] = [];
