@@ -29,7 +29,7 @@ import {
   startOf,
   tensorsOf,
   vectorTable,
-} from "../tagging/learn-tagger.ts";
+} from "../tagging/network-trunk.ts";
 import { openBackbone } from "../tagging/open-backbone.ts";
 import { sentencePreprocessor } from "../tagging/sentence-preprocessor.ts";
 import type { Sentence } from "../tagging/sentences.ts";

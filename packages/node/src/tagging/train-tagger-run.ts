@@ -240,6 +240,9 @@ export async function trainTaggerRun(
       notes: [
         ...(dataset.notes ?? []),
         ...(encoder?.notes ?? []),
+        ...(source?.spec.beside
+          ? ["of the source its network is taken, not the linear tagger beside it"]
+          : []),
         ...parts.notes,
         ...unknownTags(test, new Set(classes)),
       ],

@@ -14,7 +14,7 @@ import {
   writeModel,
 } from "@graft-ml/core";
 import { takingOwn } from "../../runtime/index.ts";
-import { tensorsOf } from "../../tagging/learn-tagger.ts";
+import { tensorsOf } from "../../tagging/network-trunk.ts";
 import { openBackbone } from "../../tagging/open-backbone.ts";
 import { openTaggerRun } from "../../tagging/open-tagger-run.ts";
 import type { Sentence } from "../../tagging/sentences.ts";
