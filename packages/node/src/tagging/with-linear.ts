@@ -14,7 +14,7 @@ import type { LearntTagger } from "./learn-tagger.ts";
 import type { Sentence } from "./sentences.ts";
 
 /** Weights tried of a linear tagger beside a network. */
-const SHARES = [0.15, 0.3, 0.45] as const;
+const SHARES = [0.15, 0.3, 0.45, 0.6, 0.75] as const;
 /** Temperatures tried of the two together, and the sentences that they are compared on at most. */
 const TEMPERATURES = Array.from({ length: 9 }, (_, k) => 2 ** (k / 2 - 3));
 const ENOUGH = 500;
