@@ -5,6 +5,7 @@ import { type Features, float32, isSparse, type Matrix, matrix } from "../tensor
 import { fitTemperature, softmaxRows } from "./calibrate.ts";
 import { requireFittable, requirePredictable, rowWeights } from "./check.ts";
 import type { Classifier, Head } from "./head.ts";
+import { linearOptions } from "./linear-options.ts";
 import { linearRows } from "./linear-rows.ts";
 import { solveLinear, unsolved } from "./linear-solver.ts";
 import { appendNormalised, normalised } from "./normalise.ts";
@@ -15,24 +16,6 @@ import { chooseStrength } from "./strength.ts";
 const STRENGTHS: readonly number[] = Array.from({ length: 11 }, (_, k) => 0.001 * 10 ** (k / 2));
 /** The place of 0.1 among them. */
 const FROM = 4;
-
-const options = {
-  strength: {
-    type: "number",
-    default: null,
-    min: 1e-12,
-    max: 1e12,
-    about: "C, the weight of the data against ½‖W‖² (default: by inner cross-validation)",
-  },
-  normalise: { type: "boolean", default: true, about: "divide each row of features by its length first" },
-  tolerance: {
-    type: "number",
-    default: 1e-6,
-    min: 1e-14,
-    max: 1,
-    about: "distance from the least objective, relative to it, that ends the fit",
-  },
-} as const;
 
 /**
  * Linear support vector machine, one class against the rest: for each class minimises C · Σ w_i · max(0, 1 −
@@ -45,10 +28,10 @@ const options = {
  */
 export const linearSvm: Head = {
   about: "linear support vector machine with squared hinge loss, one class against the rest",
-  options,
+  options: linearOptions,
   async fit(features, labels, given, context) {
     requireFittable(features, labels, context);
-    const settings = resolveSettings("linearSvm", options, given);
+    const settings = resolveSettings("linearSvm", linearOptions, given);
     const { classes } = context;
     const learnt = settings.normalise ? normalised(features) : features;
     const weights = rowWeights(labels, context);

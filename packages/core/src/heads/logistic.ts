@@ -5,6 +5,7 @@ import { type Features, float32, isSparse, type Matrix, matrix } from "../tensor
 import { requireFittable, requireLabelled, requirePredictable, rowWeights } from "./check.ts";
 import type { Classifier, Head } from "./head.ts";
 import { solveBlocks } from "./linear-blocks.ts";
+import { linearOptions } from "./linear-options.ts";
 import { linearRows } from "./linear-rows.ts";
 import { type Solution, solveLinear, unsolved } from "./linear-solver.ts";
 import { appendNormalised, normalised } from "./normalise.ts";
@@ -16,24 +17,6 @@ const STRENGTHS: readonly number[] = Array.from({ length: 13 }, (_, k) => 0.01 *
 /** The place of 1 among them. */
 const FROM = 4;
 
-const options = {
-  strength: {
-    type: "number",
-    default: null,
-    min: 1e-12,
-    max: 1e12,
-    about: "C, the weight of the data against ½‖W‖² (default: by inner cross-validation)",
-  },
-  normalise: { type: "boolean", default: true, about: "divide each row of features by its length first" },
-  tolerance: {
-    type: "number",
-    default: 1e-6,
-    min: 1e-14,
-    max: 1,
-    about: "distance from the least objective, relative to it, that ends the fit",
-  },
-} as const;
-
 /**
  * Multinomial logistic regression with an L2 penalty: minimises C · Σ w_i · −log p(y_i | x_i) + ½‖W‖², the
  * intercept free, which is scikit-learn's `LogisticRegression(C)`, in two classes too, where W is the one
@@ -44,10 +27,10 @@ const options = {
  */
 export const logistic: Head = {
   about: "multinomial logistic regression with an L2 penalty, its strength by cross-validation",
-  options,
+  options: linearOptions,
   async fit(features, labels, given, context) {
     requireFittable(features, labels, context);
-    const settings = resolveSettings("logistic", options, given);
+    const settings = resolveSettings("logistic", linearOptions, given);
     const { classes } = context;
     const learnt = settings.normalise ? normalised(features) : features;
     const weights = rowWeights(labels, context);
@@ -85,7 +68,7 @@ export const logistic: Head = {
   },
   async fitBlocks(source, labels, given, context) {
     requireLabelled(source, labels, context);
-    const settings = resolveSettings("logistic", options, given);
+    const settings = resolveSettings("logistic", linearOptions, given);
     const { classes } = context;
     const measure = (...held: Held) => logLoss(classes, ...held);
     const problem = { ...settings, loss: softmaxLoss, strengths: STRENGTHS, from: FROM, measure };
