@@ -1,5 +1,6 @@
 import * as module from "onnxruntime-node";
 import { expect, test } from "vitest";
+import { countedRuns } from "../../../../test/counted-runs.ts";
 import { random } from "../random.ts";
 import { ort } from "../runtime/ort.ts";
 import type { Runtime } from "../runtime/runtime.ts";
@@ -24,36 +25,11 @@ const spec: TaggerSpec = {
   trunk: { kind: "network", encoding, settings },
 };
 
-/** A runtime that says it has lanes, and how many runs were under way together. */
-function counted(lanes: number) {
-  const runtime = ort(module as never);
-  const most = { now: 0, ever: 0 };
-  const wide: Runtime = {
-    ...runtime,
-    lanes,
-    async load(...given) {
-      const session = await runtime.load(...given);
-      return {
-        ...session,
-        async run(...feeds) {
-          most.ever = Math.max(most.ever, ++most.now);
-          try {
-            return await session.run(...feeds);
-          } finally {
-            most.now--;
-          }
-        },
-      };
-    },
-  };
-  return { wide, most };
-}
-
 test.each([
   ["little to learn from: in turn", 60, 1],
   ["much: the parts of a step at once", 5, 2],
 ])("a runtime with two lanes and %s", async (_, batchTokens, together) => {
-  const { wide, most } = counted(2);
+  const { wide, most } = countedRuns(ort(module as never), 2);
   const training = {
     spec,
     train: sentences,
@@ -66,7 +42,7 @@ test.each([
     trainTagger({ ...training, batchTokens, runtime, random: random(1), score: () => 0 });
   const onLanes = await learn(wide);
   expect(most.ever).toBe(together);
-  const alone = await learn(counted(1).wide);
+  const alone = await learn(countedRuns(ort(module as never), 1).wide);
   if (together === 1) expect(onLanes.model).toEqual(alone.model);
   expect(onLanes.losses.at(-1)!).toBeLessThan(onLanes.losses[0]!);
 });

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import * as module from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
+import { countedRuns } from "../../../../test/counted-runs.ts";
 import { gradients } from "../autodiff/gradients.ts";
 import { build, emptyGraph } from "../ir/build.ts";
 import type { Graph, Model, Value } from "../ir/graph.ts";
@@ -9,7 +10,7 @@ import { type Formula, formulas } from "../ops/formula.ts";
 import { adamw, sgd } from "../optim/index.ts";
 import { random } from "../random.ts";
 import { ort } from "../runtime/ort.ts";
-import type { Feeds, Runtime } from "../runtime/runtime.ts";
+import type { Feeds } from "../runtime/runtime.ts";
 import { float32, type Tensor } from "../tensor.ts";
 import * as losses from "./losses.ts";
 import { planTraining, withParameters } from "./plan.ts";
@@ -119,25 +120,7 @@ describe("training", () => {
   });
 
   it("runs the batches of a step at once where the runtime has lanes, to the same bytes", async () => {
-    const most = { now: 0, ever: 0 };
-    const wide: Runtime = {
-      ...runtime,
-      lanes: 2,
-      async load(model, options) {
-        const session = await runtime.load(model, options);
-        return {
-          ...session,
-          async run(...given) {
-            most.ever = Math.max(most.ever, ++most.now);
-            try {
-              return await session.run(...given);
-            } finally {
-              most.now--;
-            }
-          },
-        };
-      },
-    };
+    const { wide, most } = countedRuns(runtime, 2);
     const options = { ...usual, accumulate: 3, epochs: 3, clip: 1 };
     const inTurn = await train(plan(), options);
     const atOnce = await train(plan(), { ...options, runtime: wide });
