@@ -63,6 +63,29 @@ export const recurrent: Samples = {
       dtype: "float32",
       range: [-1, 1],
     },
+    {
+      x: [
+        [4, 2, 3],
+        [1, 8, 3],
+        [1, 8, 2],
+      ],
+      rest: [null, { dtype: "int32", shape: [2], data: Int32Array.of(1, 3) }],
+      attributes: { hidden_size: 2, direction: "reverse" },
+      dtype: "float32",
+      range: [-1, 1],
+    },
+    {
+      x: [
+        [4, 3, 2],
+        [2, 8, 2],
+        [2, 8, 2],
+        [2, 16],
+      ],
+      rest: [{ dtype: "int32", shape: [3], data: Int32Array.of(3, 1, 4) }],
+      attributes: { hidden_size: 2, direction: "bidirectional" },
+      dtype: "float32",
+      range: [-1, 1],
+    },
   ],
   GRU: [
     {
