@@ -4,7 +4,7 @@ import type { InputGradient, Lowered, Site } from "./op.ts";
 
 // T steps, B sequences, I inputs, H units, D directions. Where an LSTM is differentiated the operator, which
 // keeps no gates, gives way to plain nodes that do: to compute the gates again took a product of all inputs.
-// Both directions go step by step together, the second one reversed. A node costs more than its numbers here, so
+// Both directions go step by step together, the second one reversed. A node costs about what its numbers do, so
 // whatever waits for no state is done once for all steps: the product of the inputs before them, and on the way
 // back the slopes and the products behind each gradient.
 
@@ -39,8 +39,8 @@ export function lstmSteps(g: Formula, at: Omit<Site, "dy" | "dys">): Lowered {
   // back, inputs are zero, and so are the states before its end.
   const real = at.has(4) ? reals(g, at.x[4]!, steps) : null; // [T, B, 1]
   const masked = (value: Value) => (real ? g.mul(value, real) : value);
-  const one = g.onesLike(g.slice(x, [0], [1], [2])); // [T, B, 1]
-  const given = masked(at.has(3) ? g.concat([x, one], 2) : x);
+  const one = () => g.onesLike(g.slice(x, [0], [1], [2])); // [T, B, 1]
+  const given = masked(at.has(3) ? g.concat([x, one()], 2) : x);
   const width = at.has(3) ? inputs + 1 : inputs;
   const rows = g.reshape(together(all.map(() => given)), [directions, -1, width]); // [D, T·B, I + 1]
   const weights = at.has(3) ? g.concat([w, bias(g, at.x[3]!, size)], 2) : w; // [D, 4·H, I + 1]

@@ -6,7 +6,9 @@ interface Span {
   readonly to: number;
 }
 
-/** y ← a·y + b·x in place; with vector instructions where both lie in the arena's memory. */
+/**
+ * y ← a·y + b·x in place; with vector instructions where both lie in the arena's memory, to the same bytes where not.
+ */
 export function blend(
   { memory }: Pick<Arena, "memory">,
   y: Numbers,
@@ -20,7 +22,11 @@ export function blend(
     rest = to - ((to - from) % 4);
     memory.kernels.blend(y.byteOffset + 4 * from, x.byteOffset + 4 * from, y.byteOffset + 4 * rest, a, b);
   }
-  for (let i = rest; i < to; i++) y[i] = a * y[i]! + b * x[i]!;
+  if (y instanceof Float64Array) for (let i = rest; i < to; i++) y[i] = a * y[i]! + b * x[i]!;
+  else {
+    const [p, q] = [Math.fround(a), Math.fround(b)];
+    for (let i = rest; i < to; i++) y[i] = Math.fround(p * y[i]!) + Math.fround(q * x[i]!);
+  }
 }
 
 /** y ← a·y in place. */

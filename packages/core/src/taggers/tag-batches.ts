@@ -42,7 +42,8 @@ export function bucketOf(tokens: number): number {
  * The batches of an epoch: sentences of like lengths together, about `tokens` a batch and at most `most`
  * sentences, in random order where there is a source. Every batch of a length has as many rows, so that a
  * length is one shape; what would leave a batch of an epoch largely empty goes with the next longer
- * sentences. Of batches that run at once `atOnce` of like lengths follow each other: none waits for another.
+ * sentences. With `atOnce` a batch is so many smaller ones of like lengths, which follow each other: of those that
+ * run at once none waits for another.
  */
 export function tagBatches(
   lengths: ArrayLike<number>,
@@ -61,7 +62,8 @@ export function tagBatches(
     if (found) found.push(i);
     else members.set(bucket, [i]);
   }
-  const rowsOf = (length: number) => Math.max(1, Math.min(most, Math.floor(tokens / length)));
+  const [share, limit] = [Math.ceil(tokens / atOnce), Math.ceil(most / atOnce)];
+  const rowsOf = (length: number) => Math.max(1, Math.min(limit, Math.floor(share / length)));
   const batches: TagBatch[] = [];
   const add = (sentences: readonly number[]) => {
     const length = sentences.reduce((longest, i) => Math.max(longest, bucketOf(lengths[i]!)), 0);

@@ -105,13 +105,14 @@ test("batches hold every sentence once, as long as the longest in them, a shape 
     shapes.set(length, rows);
   }
   expect(batches.reduce((sum, { rows }) => sum + rows, 0)).toBeLessThan(1.08 * lengths.length);
-  const pairs = tagBatches(lengths, 200, 16, random(2), 2);
+  const pairs = tagBatches(lengths, 400, 32, random(2), 2);
   const unlike = pairs.filter(({ length }, i) => i % 2 === 1 && length !== pairs[i - 1]!.length);
   expect(unlike.length).toBeLessThan(new Set(pairs.map(({ length }) => length)).size);
   expect(pairs.map(({ length }) => length)).not.toEqual(
     pairs.map(({ length }) => length).sort((a, b) => a - b),
   );
   expect(pairs.flatMap(({ sentences: all }) => [...all])).toHaveLength(lengths.length);
+  for (const { rows, length } of pairs) expect(rows).toBe(shapes.get(length) ?? rows);
   for (const { sentences: all, length } of tagBatches(lengths, 200, 16, null))
     for (const i of all) expect(bucketOf(lengths[i]!)).toBe(length);
 });

@@ -91,13 +91,7 @@ export async function trainTagNetwork(
   const tokens = Array.from(lengths).reduce((sum, length) => sum + length, 0);
   const lanes = batchesAtOnce(tokens, options.batchTokens, options.runtime);
   const epochBatches = (epoch: number) =>
-    tagBatches(
-      lengths,
-      Math.ceil(options.batchTokens / lanes),
-      Math.ceil(MOST_ROWS / lanes),
-      random.fork(`order ${epoch}`),
-      lanes,
-    );
+    tagBatches(lengths, options.batchTokens, MOST_ROWS, random.fork(`order ${epoch}`), lanes);
   const feedsOf = async (batch: TagBatch, source: Random): Promise<Feeds> => {
     const feeds = {
       ...(await network.feeds(batch, source)),

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { random, readModel } from "@graft-ml/core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { countedRuns } from "../../../../test/counted-runs.ts";
 import { main } from "../cli/main.ts";
 import { openRun, writeReport } from "../runs/index.ts";
 import { type OrtRuntime, ortRuntime } from "../runtime/index.ts";
@@ -228,26 +229,39 @@ test("split writes a file a task, with the tags of the one network; safe keeps w
   }
 }, 120_000);
 
-test("stopped twice and gone on with, a run ends in the same bytes", async () => {
-  const { pos, chunk, words } = usual.tasks;
-  const small = { ...usual, training: { epochs: 2 }, tasks: { pos, chunk, words } };
-  const whole = await made("undisturbed", small);
-  const output = join(folder, "runs", "stopped");
-  const options = { output, runtime, command: "as told", checkpointEvery: 5 };
-  for (const at of [23, 20]) {
-    const stop = new AbortController();
-    let seen = 0;
-    const onProgress = (task: string) => {
-      if (/^(joint|alone)/.test(task) && ++seen === at) stop.abort();
-    };
-    await expect(multitaskRun(whole.path, { ...options, onProgress, signal: stop.signal })).rejects.toThrow();
-  }
-  await multitaskRun(whole.path, options);
-  for (const name of ["model.onnx", "predictions.jsonl", "golden.json", "words.pos.txt"])
-    expect((await readFile(join(output, name))).equals(await readFile(join(whole.output, name))), name).toBe(
-      true,
-    );
-}, 60_000);
+test.each([
+  ["one batch a step", 64, 1],
+  ["a step in two batches at once", 8, 2],
+])(
+  "with %s: stopped twice and gone on with, a run ends in the same bytes",
+  async (name, batchTokens, together) => {
+    const { pos, chunk, words } = usual.tasks;
+    const trunk = { ...usual.trunk, options: { ...usual.trunk.options, batchTokens } };
+    const small = { trunk, training: { epochs: 2 }, tasks: { pos, chunk, words } };
+    const { wide, most } = countedRuns(runtime, 2);
+    const whole = await made(`undisturbed, ${name}`, small, { runtime: wide });
+    expect(most.ever).toBe(together);
+    const output = join(folder, "runs", `stopped, ${name}`);
+    const options = { output, runtime: wide, command: "as told", checkpointEvery: 5 };
+    for (const at of [23, 20]) {
+      const stop = new AbortController();
+      let seen = 0;
+      const onProgress = (task: string) => {
+        if (/^(joint|alone)/.test(task) && ++seen === at) stop.abort();
+      };
+      await expect(
+        multitaskRun(whole.path, { ...options, onProgress, signal: stop.signal }),
+      ).rejects.toThrow();
+    }
+    await multitaskRun(whole.path, options);
+    for (const file of ["model.onnx", "predictions.jsonl", "golden.json", "words.pos.txt"])
+      expect(
+        (await readFile(join(output, file))).equals(await readFile(join(whole.output, file))),
+        file,
+      ).toBe(true);
+  },
+  120_000,
+);
 
 test("tags over a transformer, weighed by famo, with a softmax for spans", async () => {
   const { metrics, output } = await made(

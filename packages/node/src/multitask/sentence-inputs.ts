@@ -37,8 +37,7 @@ export function sentenceInputs(
   const tokens = rows.map((row) => row.tokens!.texts);
   const batchesIn = (wanted: Int32Array, source: Random | null, atOnce: number): Batch[] => {
     const lengths = Array.from(wanted, (row) => tokens[row]!.length);
-    const [size, most] = [batchTokens, MOST].map((whole) => Math.ceil(whole / atOnce)) as [number, number];
-    return tagBatches(lengths, size, most, source, atOnce).map((batch) => ({
+    return tagBatches(lengths, batchTokens, MOST, source, atOnce).map((batch) => ({
       rows: Int32Array.from(
         { length: batch.rows },
         (_, i) => wanted[batch.sentences[i] ?? batch.sentences[0]!]!,

@@ -186,7 +186,7 @@ function sessionIn(
         const request = { session, feeds: sent.wires, fetches, back: sent.back, spent };
         const buffers = [...sent.buffers, ...Object.values(spent).map(({ buffer }) => buffer as ArrayBuffer)];
         const answer = (await thread.ask("run", request, buffers)) as Answer;
-        for (const data of Object.values(answer.back)) copies.keep(data);
+        for (const [name, data] of Object.entries(answer.back)) copies.keep(name, data);
         return Object.fromEntries(
           Object.entries(answer.outputs).map(([name, { type, dims, data }]) => [
             name,
@@ -209,6 +209,7 @@ function sessionIn(
       }
     },
     close() {
+      copies.forget(inputNames);
       closing ??= thread.alive() ? thread.ask("close", { session }, []).then(() => {}) : Promise.resolve();
       return closing;
     },
@@ -232,25 +233,28 @@ const LARGE = 1 << 20;
 /** To copy so many bytes once more takes less time than to move them to another thread. */
 const SMALL = 1 << 14;
 
-/** Memory of large feeds that came back from a thread, for the next feeds of that size. */
+/** Memory of large feeds that came back from a thread, by input, for whichever session has one of that name. */
 class Copies {
   readonly #kept = new Map<string, TensorArray[]>();
 
-  keep(data: TensorArray): void {
-    const key = kind(data);
-    this.#kept.set(key, [...(this.#kept.get(key) ?? []), data]);
+  keep(name: string, data: TensorArray): void {
+    this.#kept.set(name, [...(this.#kept.get(name) ?? []), data]);
   }
 
   /** A copy of `data`. */
-  of(data: TensorArray): TensorArray {
-    const kept = this.#kept.get(kind(data))?.pop();
-    if (kept === undefined) return copy(data) as TensorArray;
+  of(name: string, data: TensorArray): TensorArray {
+    const kept = this.#kept.get(name)?.pop();
+    if (kept?.length !== data.length || kept.constructor !== data.constructor)
+      return copy(data) as TensorArray;
     (kept as Float32Array).set(data as Float32Array);
     return kept;
   }
-}
 
-const kind = (data: TensorArray) => `${data.constructor.name} ${data.length}`;
+  /** Lets go what is kept for inputs; other sessions that have them make new copies. */
+  forget(names: readonly string[]): void {
+    for (const name of names) this.#kept.delete(name);
+  }
+}
 
 /**
  * What of earlier results can take others, by output. Memory that is new with every run has the main thread
@@ -283,7 +287,7 @@ function wires(
     const isGiven = transfer && ownsItsBuffer(tensor.data);
     let data = tensor.data;
     if (copies !== null && !isGiven && ArrayBuffer.isView(data) && data.byteLength >= LARGE) {
-      data = copies.of(data);
+      data = copies.of(name, data);
       back.push(name);
     } else if (!isGiven) data = copy(data);
     if (ArrayBuffer.isView(data) && (isGiven || data.byteLength > SMALL))

@@ -19,6 +19,6 @@ export {
 export type { EncoderOptions } from "./pretrained-trunk.ts";
 export { renderTaggingReport, rivalOf, type TaggingReport } from "./report.ts";
 export type { Sentence } from "./sentences.ts";
-export { LANES, TAGGER_NAMES, taggerOptions } from "./settings.ts";
+export { TAGGER_NAMES, taggerOptions } from "./settings.ts";
 export { type TrainedTaggerRun, type TrainTaggerRunOptions, trainTaggerRun } from "./train-tagger-run.ts";
 export { writeTaggingReport } from "./write-report.ts";

@@ -118,10 +118,10 @@ export interface JointlyTrained {
 
 /**
  * Trains tasks together over one arena of parameters. A step runs each of its batches once, through the very
- * plan that the task would have alone, all of them at once where the runtime has lanes, weighs the gradients and calls the optimizer once for what they touch:
- * as many runs as the tasks' own steps, and fewer updates. A head rests while its task has no turn, and
- * counts its own steps. Equal options give equal bytes, also when killed and resumed. Throws an InputError
- * where a loss is no longer a number.
+ * plan that the task would have alone, all of them at once where the runtime has lanes, weighs the gradients
+ * and calls the optimizer once for what they touch: as many runs as the tasks' own steps, and fewer updates. A
+ * head rests while its task has no turn, and counts its own steps. Equal options give equal bytes, also when
+ * killed and resumed. Throws an InputError where a loss is no longer a number.
  */
 export async function trainTasks(
   tasks: readonly TrainedTask[],
